@@ -11,9 +11,8 @@ whichever is heard first, or a complete look.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import chain
 
 from brokers.messages import Refusal, WorkingStatus
 from orders.models import Cause, EventKind, Order, OrderEvent, State
@@ -32,24 +31,19 @@ def refused_by(order: Order) -> str:
 
     Only of codes that are in no table: of the others it is known that they prove nothing.
     """
-    said = order.events.filter(kind__in=(EventKind.BROKER_NOTICE, EventKind.CLAIMED)).order_by("version")
     text = ""
-    for event in chain(said, order.pending_events):
+    for event in _events(order, EventKind.BROKER_NOTICE, EventKind.CLAIMED):
         if event.kind == EventKind.CLAIMED:
             text = ""  # what was said of an earlier sending, under another number
-        elif _is_refusal(event):
+        elif event.data.get(MEANING) == Refusal.UNKNOWN:
             text = event.text
     return text
-
-
-def _is_refusal(event: OrderEvent) -> bool:
-    return event.kind == EventKind.BROKER_NOTICE and event.data.get(MEANING) == Refusal.UNKNOWN
 
 
 def rejected_by(order: Order, at: datetime) -> str:
     """The code and words of a rejection that came a moment before `at`, or later; empty without one."""
     words = ""
-    for event in _notices(order):
+    for event in _events(order, EventKind.BROKER_NOTICE):
         if event.data.get(MEANING) == Refusal.ORDER_REJECTED and event.at >= at - TOGETHER:
             words = event.text
     return words
@@ -59,12 +53,14 @@ def is_inactive(order: Order) -> bool:
     """Whether the broker calls it inactive, and has not called it working since."""
     if order.state != State.ACCEPTED:
         return False
-    return any(event.data.get(STATUS) == WorkingStatus.INACTIVE for event in _notices(order))
+    notices = _events(order, EventKind.BROKER_NOTICE)
+    return any(event.data.get(STATUS) == WorkingStatus.INACTIVE for event in notices)
 
 
-def _notices(order: Order) -> Iterable[OrderEvent]:
-    stored = order.events.filter(kind=EventKind.BROKER_NOTICE).order_by("version")
-    return chain(stored, (one for one in order.pending_events if one.kind == EventKind.BROKER_NOTICE))
+def _events(order: Order, *kinds: EventKind) -> Iterator[OrderEvent]:
+    """What happened to the order of these kinds, stored or about to be, in order."""
+    yield from order.events.filter(kind__in=kinds).order_by("version")
+    yield from (event for event in order.pending_events if event.kind in kinds)
 
 
 def reject_refused(order: Order, words: str, cause: Cause) -> None:
