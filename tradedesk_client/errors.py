@@ -47,8 +47,7 @@ def raise_for(answer: httpx.Response) -> None:
         said = answer.json()
     except ValueError:
         said = None
-    problem: Document = (
-        said if isinstance(said, dict) else {"detail": answer.text[:200]}
-    )  # a proxy's own page
+    # Else it is a proxy's own page.
+    problem: Document = said if isinstance(said, dict) else {"detail": answer.text[:200]}
     replayed = "Idempotent-Replayed" in answer.headers
     raise (OrderRefused if "order" in problem else ApiError)(answer.status_code, problem, replayed=replayed)

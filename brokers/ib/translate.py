@@ -184,7 +184,7 @@ def _completed_status(state: OrderState) -> WorkingStatus:
         return WorkingStatus.REJECTED
     if words.startswith("expired"):
         return WorkingStatus.EXPIRED
-    is_filled = _BY_WORD.get(state.status.strip().casefold()) is WorkingStatus.FILLED
+    is_filled = status_of(state.status) is WorkingStatus.FILLED
     return WorkingStatus.FILLED if is_filled else WorkingStatus.CANCELED
 
 

@@ -44,7 +44,7 @@ AGREES: dict[WorkingStatus, tuple[State, ...]] = {
 }
 
 
-def differs(order: Order, report: OrderReport, executions: Sequence[Execution] = ()) -> bool:
+def differs(order: Order, report: OrderReport, executions: Sequence[Execution]) -> bool:
     """Whether the report says something that the order and its executions do not."""
     if report.identity.perm_id and order.perm_id != report.identity.perm_id:
         return True  # not known yet, or of a second order behind the same reference

@@ -16,9 +16,8 @@ from typing import Any
 
 MAX_BYTES = 1_000_000
 MAX_UNPACKED = 20_000_000  # bytes; a small file may unpack to gigabytes
-MAX_RANGED = (
-    100_000  # cells; reading a workbook makes each of them, and a line of its XML can name 17 billion
-)
+#: Cells; reading a workbook makes each of them, and a line of its XML can name 17 billion.
+MAX_RANGED = 100_000
 RANGED = frozenset({"mergeCell", "hyperlink", "comment"})
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 MAX_COLUMNS = 1_000
