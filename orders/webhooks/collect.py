@@ -30,7 +30,8 @@ def collect(webhook_id: UUID) -> int:
 @transaction.atomic
 def _collect_page(webhook_id: UUID) -> int:
     """The delivery and the new place are one transaction, under the webhook's lock."""
-    found = Webhook.objects.select_for_update(skip_locked=True).filter(pk=webhook_id, active=True).first()
+    mine = Webhook.objects.living().filter(pk=webhook_id)
+    found = mine.select_for_update(of=("self",), skip_locked=True).first()
     if found is None:
         return 0
     page = events_after(Cursor(found.txid, found.event_id), BATCH_SIZE)

@@ -41,9 +41,8 @@ _look_ups = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook-names")
 
 def due() -> list[UUID]:
     """Webhooks that may be worked on now, in any order: a slow one is not always the first."""
-    now = timezone.now()
-    free = Q(busy_until=None) | Q(busy_until__lt=now)
-    return list(Webhook.objects.filter(free, active=True).order_by("?").values_list("pk", flat=True))
+    free = Q(busy_until=None) | Q(busy_until__lt=timezone.now())
+    return list(Webhook.objects.living().filter(free).order_by("?").values_list("pk", flat=True))
 
 
 def deliver(webhook_id: UUID) -> int:
@@ -62,31 +61,34 @@ def deliver(webhook_id: UUID) -> int:
 
 
 def _deliver(webhook_id: UUID) -> int:
-    webhook = _claim(webhook_id)
-    if webhook is None:
+    if not _claim(webhook_id):
         return 0
     taken, end = 0, time.monotonic() + RUN
     try:
-        while time.monotonic() < end and (delivery := _next(webhook)) and _post(webhook, delivery):
+        while time.monotonic() < end and (delivery := _next(webhook_id)) and _post(delivery):
             taken += 1
     finally:
         Webhook.objects.filter(pk=webhook_id).update(busy_until=None)
     return taken
 
 
-def _claim(webhook_id: UUID) -> Webhook | None:
+def _claim(webhook_id: UUID) -> bool:
     now = timezone.now()
     free = Q(busy_until=None) | Q(busy_until__lt=now)
-    mine = Webhook.objects.filter(free, pk=webhook_id, active=True, not_before__lte=now)
-    return Webhook.objects.get(pk=webhook_id) if mine.update(busy_until=now + LEASE) else None
+    mine = Webhook.objects.living().filter(free, pk=webhook_id, not_before__lte=now)
+    return mine.update(busy_until=now + LEASE) > 0
 
 
-def _next(webhook: Webhook) -> WebhookDelivery | None:
-    return webhook.deliveries.filter(state=DeliveryState.PENDING).order_by("id").first()
+def _next(webhook_id: UUID) -> WebhookDelivery | None:
+    """With its webhook as it is now: it may have been ended, or have a new secret, since the post before."""
+    told = Webhook.objects.living().filter(pk=webhook_id)
+    waiting = WebhookDelivery.objects.filter(webhook__in=told, state=DeliveryState.PENDING)
+    return waiting.select_related("webhook").order_by("id").first()
 
 
-def _post(webhook: Webhook, delivery: WebhookDelivery) -> bool:
+def _post(delivery: WebhookDelivery) -> bool:
     """One attempt, and its record; whether it was taken (2xx)."""
+    webhook = delivery.webhook
     started, clock = timezone.now(), time.monotonic()
     status, error = _attempt(webhook, delivery, started)
     WebhookAttempt.objects.create(

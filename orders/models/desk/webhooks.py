@@ -17,6 +17,14 @@ class DeliveryState(models.TextChoices):
     FAILED = "FAILED"  # given up after all attempts; can be asked for again
 
 
+class WebhookQuerySet(models.QuerySet["Webhook"]):
+    """Which are told."""
+
+    def living(self) -> WebhookQuerySet:
+        """Neither ended nor of a client who is not active any more: no token of that one works either."""
+        return self.filter(active=True, client__is_active=True)
+
+
 class Webhook(models.Model):
     """An address that is told the events of some accounts' orders, in commit order.
 
@@ -40,6 +48,8 @@ class Webhook(models.Model):
     failures = models.IntegerField(default=0)
     not_before = models.DateTimeField(db_default=Now())
     busy_until = models.DateTimeField(null=True, blank=True)
+
+    objects = WebhookQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
@@ -193,6 +194,48 @@ def test_an_ended_webhook_is_sent_nothing(boss: Api, receiver: Receiver) -> None
     placed("a-1")
     assert (tell(hook), receiver.got) == (0, [])
     assert boss.post(f"webhooks/{hook['id']}/ping").json()["code"] == "WEBHOOK_OVER"
+
+
+def test_who_is_not_active_any_more_is_told_nothing_until_he_is_again(boss: Api, receiver: Receiver) -> None:
+    hook = made(boss, receiver)
+    User.objects.filter(username="boss").update(is_active=False)
+    placed("a-1")
+    assert (deliver.due(), tell(hook), receiver.got) == ([], 0, [])
+    User.objects.filter(username="boss").update(is_active=True)
+    assert tell(hook) == 1
+    assert {event["cl_ord_id"] for event in receiver.events()} == {"a-1"}
+
+
+def two_waiting(boss: Api, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, then: str) -> dict[str, Any]:
+    """A webhook of which two deliveries wait; what `then` does to it comes while the first is posted."""
+    hook, post = made(boss, receiver), deliver._post
+    for name in ("a-1", "a-2"):
+        placed(name)
+        collect.collect(hook["id"])
+
+    def posted(*given: Any) -> bool:
+        taken = post(*given)
+        monkeypatch.setattr(deliver, "_post", post)
+        hook.update(boss.post(f"webhooks/{hook['id']}/{then}").json())
+        return taken
+
+    monkeypatch.setattr(deliver, "_post", posted)
+    return hook
+
+
+def test_one_that_is_ended_while_it_is_told_gets_nothing_more(
+    boss: Api, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = two_waiting(boss, receiver, monkeypatch, "end")
+    assert deliver.deliver(hook["id"]) == len(receiver.got) == 1
+
+
+def test_a_secret_that_is_rotated_while_it_is_told_signs_the_next_post(
+    boss: Api, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = two_waiting(boss, receiver, monkeypatch, "rotate")
+    assert deliver.deliver(hook["id"]) == 2
+    assert verified(hook["secret"], *receiver.got[-1])
 
 
 def test_a_silent_address_is_noted_with_its_reason(boss: Api, receiver: Receiver) -> None:
