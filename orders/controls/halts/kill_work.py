@@ -189,8 +189,14 @@ class Round:
 
     # --- the proof ---------------------------------------------------------------------------------
     def _last_answer(self) -> datetime:
-        """When the last word about an order of the scope came, or the state was set."""
-        last = Order.objects.filter(self._orders()).aggregate(last=Max("updated_at"))["last"]
+        """When the last word about an order of the scope came, or the state was set.
+
+        What was refused here and never left us says nothing of the broker: a client that runs away goes on
+        sending for as long as it likes.
+        """
+        refused = Q(claimed_at=None, state__in=(State.REJECTED, State.FAILED)) & ~Q(source=Source.EXTERNAL)
+        known = Order.objects.filter(self._orders()).exclude(refused)
+        last = known.aggregate(last=Max("updated_at"))["last"]
         return self.kill.started_at if last is None else max(last, self.kill.started_at)
 
     def _judge(self, snapshot: Snapshot, answered: datetime) -> dict[str, Any]:

@@ -182,6 +182,19 @@ def test_a_snapshot_from_before_the_last_answer_counts_no_more(desk: Desk) -> No
     assert look(kill, FIRST) == KillStatus.PROVEN
 
 
+def test_a_client_that_goes_on_sending_keeps_no_kill_from_its_proof(desk: Desk) -> None:
+    desk.know("AAPL", 265598)
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+
+    def refused_meanwhile() -> Snapshot:
+        assert desk.rest().reason_code == "TRADING_HALTED"
+        return nothing_open(FIRST)
+
+    for _ in range(2):
+        Round(kill, "main").work(refused_meanwhile)
+    assert proven(kill)
+
+
 def test_a_kill_of_the_firm_takes_back_what_another_client_placed(
     desk: Desk, runtime: SessionRuntime, gateway: Gateway
 ) -> None:
