@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,7 @@ from orders.controls.halts.close import COLLAR, closing_ticket
 from orders.controls.halts.kill import sessions_of
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
+from orders.entry.slicer import SlicedOver, cancel_sliced
 from orders.errors import OrderError
 from orders.models import (
     ALIVE,
@@ -32,6 +34,8 @@ from orders.models import (
     KillSwitch,
     Order,
     RequestKind,
+    SlicedOrder,
+    SliceState,
     Source,
     State,
     TradingState,
@@ -119,7 +123,11 @@ class Round:
         return Order.objects.filter(self._orders(), state__in=flying).exists()
 
     def _cancel(self) -> bool:
-        """Ask for the cancel of all that is alive; whether nothing is."""
+        """Ask for the cancel of all that is alive; whether nothing is.
+
+        Slices first, so that no more come, not even after a release.
+        """
+        self._end_slices()
         alive = Order.objects.filter(self._orders(), state__in=ALIVE).order_by("id")
         rest = 0
         for order in alive[:AT_ONCE]:
@@ -136,6 +144,15 @@ class Round:
             if refused := self._ask(order):
                 self.blocking.append(f"order {order.cl_ord_id} is not canceled{refused}")
         return not rest
+
+    def _end_slices(self) -> None:
+        running = SlicedOrder.objects.filter(session=self.session, account__in=self.accounts)
+        running = running.filter(state__in=(SliceState.RUNNING, SliceState.PAUSED))
+        if self.strategy:
+            running = running.filter(ticket__strategy=self.strategy)
+        for parent in running.order_by("id"):
+            with suppress(SlicedOver):  # it has ended meanwhile
+                cancel_sliced(parent.pk, actor=f"kill:{self.kill.id}", at=clock.now())
 
     def _ask(self, order: Order) -> str:
         """Ask for its cancel unless that is asked already; why it is refused, empty when it is not."""
