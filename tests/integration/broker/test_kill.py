@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -164,6 +165,36 @@ def look(kill: KillSwitch, connection: datetime) -> str:
     Round(kill, "main").work(lambda: nothing_open(connection))
     kill.refresh_from_db()
     return kill.status
+
+
+def at_work(desk: Desk, count: int) -> list[Order]:
+    """So many orders at the broker; nobody is there to send what is asked of them."""
+    desk.know("AAPL", 265598)
+    orders = [desk.rest(order_qty=Decimal(number)) for number in range(1, count + 1)]
+    for number, order in enumerate(orders, start=1):
+        Order.objects.filter(pk=order.pk).update(state=State.ACCEPTED, broker_order_id=number)
+    return orders
+
+
+def test_cancels_that_wait_for_their_answer_keep_no_other_order_from_its_own(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.controls.halts.kill_work.AT_ONCE", 2)
+    orders = at_work(desk, 5)
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    for _ in range(3):
+        look(kill, FIRST)
+    assert [order.requests.filter(kind="CANCEL").count() for order in orders] == [1] * 5
+
+
+def test_an_order_whose_cancel_has_no_answer_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orders.controls.halts.kill_work.PATIENCE", timedelta(0))
+    at_work(desk, 2)
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    look(kill, FIRST)
+    assert look(kill, FIRST) == KillStatus.NOT_PROVEN
+    named = [text for text in kill.progress["main"]["blocking"] if "no answer" in text]
+    assert named == ["order T1: its cancel has no answer yet", "order T2: its cancel has no answer yet"]
 
 
 def test_two_snapshots_of_two_connections_prove_nothing(desk: Desk) -> None:
