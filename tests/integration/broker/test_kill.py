@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from brokers.messages import Snapshot
-from brokers.models import Position
+from brokers.models import GatewaySession, Position
 from brokers.postgres import clock
 from orders.controls.halts.kill import blocking_of, press, release
 from orders.controls.halts.kill_work import Round
@@ -165,6 +165,12 @@ def look(kill: KillSwitch, connection: datetime) -> str:
     Round(kill, "main").work(lambda: nothing_open(connection))
     kill.refresh_from_db()
     return kill.status
+
+
+def test_a_session_whose_worker_died_is_named_though_its_link_stood_ready(desk: Desk) -> None:
+    GatewaySession.objects.update(link="READY", heartbeat_at=clock.now() - timedelta(minutes=1))
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    assert blocking_of(kill) == ["session main: its broker worker does not run, so nothing is done there"]
 
 
 def at_work(desk: Desk, count: int) -> list[Order]:
