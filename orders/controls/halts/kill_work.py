@@ -43,6 +43,7 @@ from orders.models import (
 )
 from orders.models.references import order_id_of
 from orders.risk.scopes import ScopeKind, parse_scope
+from orders.store import advisors
 from orders.store.states import put_state
 
 log = logging.getLogger(__name__)
@@ -84,8 +85,11 @@ class Round:
         self.strategy = name if kind == ScopeKind.STRATEGY else ""
         rows = BrokerAccount.objects.filter(session=session)
         self.accounts = set(rows.values_list("pk", flat=True))
+        #: Of an advisor's: an order for one of them would execute in the account as well.
+        self.groups: list[str] = []
         if kind == ScopeKind.ACCOUNT:
             self.accounts &= {name}
+            self.groups = advisors.groups_with(session, name)
 
     # --- a round -----------------------------------------------------------------------------------
     def work(self, take: Take, cancel_everything: CancelEverything = lambda: False) -> None:
@@ -113,7 +117,10 @@ class Round:
         return clock.now() - datetime.fromisoformat(looked_at) > LOOK_AGAIN
 
     def _orders(self) -> Q:
-        found = Q(session_id=self.session, account_id__in=self.accounts)
+        found = Q(account_id__in=self.accounts)
+        if self.groups:
+            found |= Q(special__allocation__group__in=self.groups)
+        found &= Q(session_id=self.session)
         return found & Q(strategy=self.strategy) if self.strategy else found
 
     def _own_work(self) -> bool:
@@ -149,7 +156,10 @@ class Round:
         return not rest
 
     def _end_slices(self) -> None:
-        running = SlicedOrder.objects.filter(session=self.session, account__in=self.accounts)
+        mine = Q(account__in=self.accounts)
+        if self.groups:
+            mine |= Q(ticket__allocation__group__in=self.groups)
+        running = SlicedOrder.objects.filter(mine, session=self.session)
         running = running.filter(state__in=(SliceState.RUNNING, SliceState.PAUSED))
         if self.strategy:
             running = running.filter(ticket__strategy=self.strategy)
