@@ -83,6 +83,17 @@ def state_check(in_force: InForce) -> CheckResult:
     )
 
 
+def shared_check(in_force: InForce) -> CheckResult:
+    """Of a group order, whose shares nobody can hold to what only reduces: each account must be ACTIVE."""
+    return result(
+        "trading_state",
+        passed=False,
+        value=str(in_force),
+        limit="ACTIVE, for every account that takes a share",
+        code="TRADING_HALTED",
+    )
+
+
 def reduce_checks(intention: Intention, use: Use) -> Iterator[CheckResult]:
     """Orders that must only shrink a position: with all that works on their side it may not grow or turn.
 

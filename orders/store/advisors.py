@@ -23,3 +23,16 @@ def store(session: str, told: AdvisorReport | None) -> None:
 def login_of(session: str) -> AdvisorLogin | None:
     """The advisor's login behind this session; None for any other login."""
     return AdvisorLogin.objects.filter(session_id=session).first()
+
+
+def sharers_of(session: str, group: str) -> tuple[str, ...]:
+    """The accounts that share an order for this group."""
+    login = login_of(session)
+    groups = login.groups if login else []
+    return next((tuple(one["accounts"]) for one in groups if one["name"] == group), ())
+
+
+def groups_with(session: str, account: str) -> list[str]:
+    """The groups of which the account takes a share."""
+    login = login_of(session)
+    return [one["name"] for one in login.groups if account in one["accounts"]] if login else []

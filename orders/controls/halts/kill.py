@@ -15,6 +15,7 @@ from orders.controls.persons.approvals import require_other
 from orders.controls.persons.people import Actor
 from orders.models import ApprovalKind, KillAction, KillStatus, KillSwitch, Order, Scope, TradingState
 from orders.models.order import GROUP_ORDERS
+from orders.notify.questions import HEARTBEAT_LIMIT
 from orders.risk.scopes import ScopeKind, parse_scope
 from orders.store.states import put_state
 
@@ -112,6 +113,9 @@ def blocking_of(kill: KillSwitch, sessions: Sequence[str] | None = None) -> list
     for name, row in sorted(rows.items()):
         if row.link != "READY":
             found.append(f"session {name}: the link is {row.link} {row.link_reason}".strip())
+        elif row.heartbeat_at is None or clock.now() - row.heartbeat_at > HEARTBEAT_LIMIT:
+            # READY is what it wrote last: nobody is there to say otherwise.
+            found.append(f"session {name}: its broker worker does not run, so nothing is done there")
         found += kill.progress.get(name, {}).get("blocking", [])
     return found
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import F, Max, Q, QuerySet
 
 from brokers.formats import decimal_text, time_text
 from brokers.messages import Snapshot, WorkingStatus
@@ -23,7 +24,8 @@ from orders.controls.halts.close import COLLAR, closing_ticket
 from orders.controls.halts.kill import sessions_of
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
-from orders.errors import OrderError
+from orders.entry.slicer import SlicedOver, cancel_sliced
+from orders.errors import OrderError, OrderOver
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
@@ -31,18 +33,23 @@ from orders.models import (
     KillStatus,
     KillSwitch,
     Order,
+    OrderRequest,
     RequestKind,
+    SlicedOrder,
+    SliceState,
     Source,
     State,
     TradingState,
 )
 from orders.models.references import order_id_of
 from orders.risk.scopes import ScopeKind, parse_scope
+from orders.store import advisors
 from orders.store.states import put_state
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 200  # cancels asked for in a round
+NAMED = 50  # orders named for one reason; with more of them, how many
 REPRICE = timedelta(seconds=5)  # a closing order that has not executed by then is canceled and priced anew
 TRIES = 5  # closing orders for one position before a person is called
 LOOK_AGAIN = timedelta(seconds=10)
@@ -78,8 +85,11 @@ class Round:
         self.strategy = name if kind == ScopeKind.STRATEGY else ""
         rows = BrokerAccount.objects.filter(session=session)
         self.accounts = set(rows.values_list("pk", flat=True))
+        #: Of an advisor's: an order for one of them would execute in the account as well.
+        self.groups: list[str] = []
         if kind == ScopeKind.ACCOUNT:
             self.accounts &= {name}
+            self.groups = advisors.groups_with(session, name)
 
     # --- a round -----------------------------------------------------------------------------------
     def work(self, take: Take, cancel_everything: CancelEverything = lambda: False) -> None:
@@ -107,7 +117,10 @@ class Round:
         return clock.now() - datetime.fromisoformat(looked_at) > LOOK_AGAIN
 
     def _orders(self) -> Q:
-        found = Q(session_id=self.session, account_id__in=self.accounts)
+        found = Q(account_id__in=self.accounts)
+        if self.groups:
+            found |= Q(special__allocation__group__in=self.groups)
+        found &= Q(session_id=self.session)
         return found & Q(strategy=self.strategy) if self.strategy else found
 
     def _own_work(self) -> bool:
@@ -119,29 +132,63 @@ class Round:
         return Order.objects.filter(self._orders(), state__in=flying).exists()
 
     def _cancel(self) -> bool:
-        """Ask for the cancel of all that is alive; whether nothing is."""
-        alive = Order.objects.filter(self._orders(), state__in=ALIVE).order_by("id")
-        rest = 0
-        for order in alive[:AT_ONCE]:
-            own = order.cl_ord_id.startswith(self.prefix)
-            if own and clock.now() - order.received_at < REPRICE:
-                continue
-            if order.source == Source.EXTERNAL:
-                # Placed under our client id: named, and why where its cancel is refused.
-                self.strangers.append(f"order {order.cl_ord_id} of somebody else is open{self._ask(order)}")
-                continue
-            rest += not own
-            if order.held_for_desk:
-                self.blocking.append(f"order {order.cl_ord_id} is held for a person")
+        """Ask for the cancel of all that is alive; whether nothing is.
+
+        Slices first, so that no more come, not even after a release. Then whoever was asked least recently:
+        cancels that are refused, or wait for their answer until a market opens, keep no other order waiting.
+        """
+        self._end_slices()
+        alive = Order.objects.filter(self._orders(), state__in=ALIVE)
+        ours = alive.exclude(source=Source.EXTERNAL)
+        rest = ours.exclude(cl_ord_id__startswith=self.prefix).exists()
+        repriced = Q(cl_ord_id__startswith=self.prefix, received_at__gt=clock.now() - REPRICE)
+        waiting = ours.exclude(repriced).exclude(pk__in=self._asked().values("order"))
+        last = Max("requests__requested_at", filter=Q(requests__kind=RequestKind.CANCEL))
+        for order in waiting.annotate(last=last).order_by(F("last").asc(nulls_first=True), "id")[:AT_ONCE]:
             if refused := self._ask(order):
                 self.blocking.append(f"order {order.cl_ord_id} is not canceled{refused}")
+        for held in ours.filter(held_for_desk=True).order_by("id")[:NAMED]:
+            self.blocking.append(f"order {held.cl_ord_id} is held for a person")
+        self._name_unanswered()
+        for other in alive.filter(source=Source.EXTERNAL).order_by("id")[:AT_ONCE]:
+            # Placed under our client id: named, and why where its cancel is refused.
+            self.strangers.append(f"order {other.cl_ord_id} of somebody else is open{self._ask(other)}")
         return not rest
+
+    def _end_slices(self) -> None:
+        mine = Q(account__in=self.accounts)
+        if self.groups:
+            mine |= Q(ticket__allocation__group__in=self.groups)
+        running = SlicedOrder.objects.filter(mine, session=self.session)
+        running = running.filter(state__in=(SliceState.RUNNING, SliceState.PAUSED))
+        if self.strategy:
+            running = running.filter(ticket__strategy=self.strategy)
+        for parent in running.order_by("id"):
+            with suppress(SlicedOver):  # it has ended meanwhile
+                cancel_sliced(parent.pk, actor=f"kill:{self.kill.id}", at=clock.now())
+
+    def _asked(self) -> QuerySet[OrderRequest]:
+        """Cancels of orders of ours that are under way."""
+        orders = Order.objects.filter(self._orders(), state__in=ALIVE).exclude(source=Source.EXTERNAL)
+        return OrderRequest.objects.filter(
+            kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS, order__in=orders.values("pk")
+        )
+
+    def _name_unanswered(self) -> None:
+        """What is asked for so long names its orders: they live, and nothing else would say so."""
+        late = self._asked().filter(requested_at__lt=clock.now() - PATIENCE, order__held_for_desk=False)
+        for request in late.select_related("order").order_by("order_id")[:NAMED]:
+            self.blocking.append(f"order {request.order.cl_ord_id}: its cancel has no answer yet")
+        if (more := late.count() - NAMED) > 0:
+            self.blocking.append(f"{more} more orders: their cancels have no answer yet")
 
     def _ask(self, order: Order) -> str:
         """Ask for its cancel unless that is asked already; why it is refused, empty when it is not."""
         if not order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
             try:
                 cancel_order(order.id, actor=f"kill:{self.kill.id}", at=clock.now())
+            except OrderOver:
+                return ""  # it has ended since this round read it: an exit with its entry, say
             except OrderError as error:
                 return f": {error}"
         return ""
@@ -189,8 +236,14 @@ class Round:
 
     # --- the proof ---------------------------------------------------------------------------------
     def _last_answer(self) -> datetime:
-        """When the last word about an order of the scope came, or the state was set."""
-        last = Order.objects.filter(self._orders()).aggregate(last=Max("updated_at"))["last"]
+        """When the last word about an order of the scope came, or the state was set.
+
+        What was refused here and never left us says nothing of the broker: a client that runs away goes on
+        sending for as long as it likes.
+        """
+        refused = Q(claimed_at=None, state__in=(State.REJECTED, State.FAILED)) & ~Q(source=Source.EXTERNAL)
+        known = Order.objects.filter(self._orders()).exclude(refused)
+        last = known.aggregate(last=Max("updated_at"))["last"]
         return self.kill.started_at if last is None else max(last, self.kill.started_at)
 
     def _judge(self, snapshot: Snapshot, answered: datetime) -> dict[str, Any]:

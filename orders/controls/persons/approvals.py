@@ -14,12 +14,14 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 
 from brokers.postgres import clock
 from orders.controls.persons.people import RIGHTS, Actor, NotAllowed
 from orders.errors import OrderError
-from orders.models import Approval, ApprovalKind, ApprovalState, KillSwitch, Scope
+from orders.models import ApiToken, Approval, ApprovalKind, ApprovalState, KillSwitch, Scope
 
 #: What may need two (`TRADEDESK_FOUR_EYES`), by kind.
 FOUR_EYES = {
@@ -208,7 +210,18 @@ def _require_approvable(approval: Approval, actor: Actor) -> None:
 
 def _why_maker_cannot(approval: Approval) -> str:
     gone = [user for user in (approval.maker, approval.maker_person) if user and not user.is_active]
-    return f"{gone[0]} is not active any more." if gone else ""
+    if gone:
+        return f"{gone[0]} is not active any more."
+    if approval.made_by.startswith("client:") and _has_lost_tokens(approval.maker):
+        return f"no token of {approval.maker} works any more."
+    return ""
+
+
+def _has_lost_tokens(client: User) -> bool:
+    """Whether a client's tokens were revoked or have ended: whoever did so stopped it, not the approver."""
+    tokens = ApiToken.objects.filter(user=client)
+    living = tokens.filter(Q(expiry=None) | Q(expiry__gt=clock.now()), revoked_at=None, waiting=False)
+    return tokens.exists() and not living.exists()
 
 
 def _decide(

@@ -26,13 +26,15 @@ from orders.risk.money import Rates
 from orders.risk.order_rules import OrderFacts, lacks_price, order_checks
 from orders.risk.overrides import with_warnings
 from orders.risk.report import CheckResult
-from orders.risk.states import state_check
+from orders.risk.states import shared_check, state_check
 from orders.risk.terms import OrderTerms
 
 
 def check_report(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:
     """Every check on these terms alone, passed or not; an account without limits may order nothing."""
     state = [state_check(context.in_force)] if context.in_force else []
+    if context.shared_in_force:
+        state.append(shared_check(context.shared_in_force))
     if not context.limits:
         code = context.account.code
         no_limits = CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")

@@ -25,7 +25,8 @@ from orders.models.controls.ruleset import NO_RULESET, Ruleset
 from orders.risk.catalogue import FIELDS, LimitSet, Unit
 from orders.risk.restrictions import Effect, Restriction
 from orders.risk.scopes import FIRM, ScopeKind, scope_text
-from orders.risk.states import InForce, States
+from orders.risk.states import InForce, States, strictest
+from orders.store import advisors
 from orders.store.states import read_states
 
 #: What tells instruments of one symbol apart.
@@ -43,6 +44,8 @@ class OrderContext:
     limits: tuple[LimitSet, ...]
     #: The trading state that the order is under; None when it is ACTIVE.
     in_force: InForce | None
+    #: Of a group order: the strictest state of the accounts that share it; None when all are ACTIVE.
+    shared_in_force: InForce | None = None
     ruleset_version: UUID
 
 
@@ -274,14 +277,24 @@ def context_by(rules: Rules, ticket: Ticket, user: str) -> OrderContext:
     if account is None or instrument is None or errors:
         raise TicketInvalid(errors)
     any_instrument = account.limits is not None and account.limits.any_instrument
+    session = account.account.session_id
     return OrderContext(
         account=account.account,
         instrument=instrument,
         instrument_allowed=any_instrument or instrument.pk in account.allowed,
         limits=rules.limits_for(ticket.account, ticket.strategy, user),
-        in_force=rules.states.of_order(ticket.account, ticket.strategy, account.account.session_id),
+        in_force=rules.states.of_order(ticket.account, ticket.strategy, session),
+        shared_in_force=_shared_in_force(rules, ticket, session),
         ruleset_version=rules.ruleset_version,
     )
+
+
+def _shared_in_force(rules: Rules, ticket: Ticket, session: str) -> InForce | None:
+    if ticket.allocation is None or not rules.states.by_scope:
+        return None
+    sharers = advisors.sharers_of(session, ticket.allocation.group)
+    found = (rules.states.of_order(account, ticket.strategy, session) for account in sharers)
+    return strictest(one for one in found if one is not None)
 
 
 def _check_conditions(rules: Rules, ticket: Ticket, errors: dict[str, list[str]]) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from brokers.messages import AdvisorGroup, AdvisorReport
 from brokers.order_attributes import Allocation, AllocationMethod
 from orders.admin.orders.order.order_page import page_context
+from orders.controls.halts.kill import press
+from orders.controls.halts.kill_work import work_kills
 from orders.entry.reading.ticket_texts import texts_of_ticket, ticket_from_texts
-from orders.models import Execution, Order
+from orders.entry.recheck import recheck_waiting
+from orders.models import Execution, KillAction, Order, OutboxCommand, TradingState
 from orders.store import advisors
+from orders.store.states import put_state
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body
+from tests.integration.persons import person
 
 GROWTH = {"group": "Growth", "method": "NetLiq"}
 
@@ -89,3 +96,25 @@ def test_the_page_and_the_document_show_the_shares_and_their_sum(advised: Api) -
     assert found["shared_qty"] == "10"
     shown = page_context(order, User.objects.create_superuser("boss"))
     assert [row["account"] for row in shown["shares"]] == [OTHER]
+
+
+@pytest.mark.parametrize("state", [TradingState.HALTED, TradingState.REDUCING])
+def test_no_account_that_is_not_active_takes_a_share(advised: Api, state: TradingState) -> None:
+    waiting = advised.post("orders", body(allocation=GROWTH)).json()
+    put_state(f"account:{OTHER}", state, by="test", reason="runs away")
+    refused = advised.post("orders", body("a-2", allocation=GROWTH))
+    assert (refused.status_code, refused.json()["code"]) == (422, "TRADING_HALTED")
+    assert advised.post("orders", body("a-3")).status_code == 201
+    OutboxCommand.objects.update(not_before=timezone.now() - timedelta(hours=1))  # of this very transaction
+    recheck_waiting("main")
+    found = Order.objects.get(pk=waiting["id"])
+    assert (found.state, found.reason_code) == ("FAILED", "TRADING_HALTED")
+
+
+def test_a_kill_of_an_account_cancels_what_it_would_take_a_share_of(advised: Api) -> None:
+    shared = advised.post("orders", body("a-1", allocation=GROWTH)).json()
+    alone = advised.post("orders", body("a-2")).json()
+    press(f"account:{OTHER}", KillAction.CANCEL, actor=person("jo"), reason="runs away")
+    work_kills("main", lambda: None, lambda: False)
+    states = [advised.get(f"orders/{order['id']}").json()["state"] for order in (shared, alone)]
+    assert states == ["CANCELED", "CREATED"]

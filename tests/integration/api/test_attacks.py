@@ -66,6 +66,18 @@ def test_what_changed_since_it_was_asked_for_is_not_approved(desk: None) -> None
     assert (answer.status_code, now()) == (409, 500)
 
 
+def test_what_a_client_asked_for_is_not_approved_once_no_token_of_it_works(desk: None) -> None:
+    first, second = waiting(api("algo", "alice")), waiting(api("algo", "alice"))
+    tokens = ApiToken.objects.filter(user__username="algo").order_by("created")
+    tokens.filter(pk=tokens[0].pk).update(revoked_at=timezone.now())
+    assert api("checker", "bob").post(f"{first}/approve", {"reason": "ok"}).status_code == 200
+    tokens.update(revoked_at=timezone.now())
+    AccountLimit.objects.filter(account=ACCOUNT).update(max_order_qty=10_000)
+    answer = api("checker", "bob").post(f"{second}/approve", {"reason": "ok"})
+    assert (answer.status_code, now()) == (409, 10_000)
+    assert "no token of algo works" in answer.json()["detail"]
+
+
 def test_an_approval_takes_no_content_of_its_approver(desk: None) -> None:
     path = waiting(api("algo", "alice"))
     more = {"value": "999999", "diff": [], "payload": {"value": "999999"}, "state": "APPROVED"}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from brokers.messages import Snapshot
-from brokers.models import Position
+from brokers.models import GatewaySession, Position
 from brokers.postgres import clock
 from orders.controls.halts.kill import blocking_of, press, release
 from orders.controls.halts.kill_work import Round
@@ -166,6 +167,42 @@ def look(kill: KillSwitch, connection: datetime) -> str:
     return kill.status
 
 
+def test_a_session_whose_worker_died_is_named_though_its_link_stood_ready(desk: Desk) -> None:
+    GatewaySession.objects.update(link="READY", heartbeat_at=clock.now() - timedelta(minutes=1))
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    assert blocking_of(kill) == ["session main: its broker worker does not run, so nothing is done there"]
+
+
+def at_work(desk: Desk, count: int) -> list[Order]:
+    """So many orders at the broker; nobody is there to send what is asked of them."""
+    desk.know("AAPL", 265598)
+    orders = [desk.rest(order_qty=Decimal(number)) for number in range(1, count + 1)]
+    for number, order in enumerate(orders, start=1):
+        Order.objects.filter(pk=order.pk).update(state=State.ACCEPTED, broker_order_id=number)
+    return orders
+
+
+def test_cancels_that_wait_for_their_answer_keep_no_other_order_from_its_own(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.controls.halts.kill_work.AT_ONCE", 2)
+    orders = at_work(desk, 5)
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    for _ in range(3):
+        look(kill, FIRST)
+    assert [order.requests.filter(kind="CANCEL").count() for order in orders] == [1] * 5
+
+
+def test_an_order_whose_cancel_has_no_answer_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orders.controls.halts.kill_work.PATIENCE", timedelta(0))
+    at_work(desk, 2)
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    look(kill, FIRST)
+    assert look(kill, FIRST) == KillStatus.NOT_PROVEN
+    named = [text for text in kill.progress["main"]["blocking"] if "no answer" in text]
+    assert named == ["order T1: its cancel has no answer yet", "order T2: its cancel has no answer yet"]
+
+
 def test_two_snapshots_of_two_connections_prove_nothing(desk: Desk) -> None:
     kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
     assert look(kill, FIRST) == look(kill, SECOND) == KillStatus.WORKING
@@ -180,6 +217,19 @@ def test_a_snapshot_from_before_the_last_answer_counts_no_more(desk: Desk) -> No
     Order.objects.filter(pk=order.pk).update(updated_at=clock.now())  # a late execution, say
     assert look(kill, FIRST) == KillStatus.WORKING
     assert look(kill, FIRST) == KillStatus.PROVEN
+
+
+def test_a_client_that_goes_on_sending_keeps_no_kill_from_its_proof(desk: Desk) -> None:
+    desk.know("AAPL", 265598)
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+
+    def refused_meanwhile() -> Snapshot:
+        assert desk.rest().reason_code == "TRADING_HALTED"
+        return nothing_open(FIRST)
+
+    for _ in range(2):
+        Round(kill, "main").work(refused_meanwhile)
+    assert proven(kill)
 
 
 def test_a_kill_of_the_firm_takes_back_what_another_client_placed(

@@ -11,10 +11,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
+from orders.controls.halts.kill import press, release
+from orders.controls.halts.kill_work import work_kills
 from orders.entry import slicer
 from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.errors import RefusedByCheck
-from orders.models import AccountLimit, IfLate, Order, SlicedOrder, SliceState, State
+from orders.models import AccountLimit, IfLate, KillAction, Order, SlicedOrder, SliceState, State
+from tests.integration.persons import person
 
 NOW = timezone.now
 
@@ -167,3 +170,23 @@ def test_what_is_out_at_the_end_is_canceled_and_the_rest_named(order: Order) -> 
     move(parent, seconds=606)
     assert look(parent, 2).state == SliceState.ENDED
     assert parent.reason == "its time is over: 80 of 100 not executed, 80 of it never sent"
+
+
+@pytest.mark.parametrize("action", [KillAction.CANCEL, KillAction.FLATTEN])
+def test_a_kill_ends_it_and_no_slice_comes_after_the_release(order: Order, action: KillAction) -> None:
+    """The next slice may be due long after the release: a state alone would not have met it."""
+    parent = look(sliced(order))
+    execute(parent)
+    kill = press("account:DU1234567", action, actor=person("jo"), reason="runs away")
+    work_kills("main", lambda: None, lambda: False)
+    release(kill.id, actor=person("kim"), reason="all clear")
+    move(parent, seconds=130)
+    assert look(parent, times=2).state == SliceState.CANCELED
+    assert quantities(parent) == [20]
+
+
+def test_a_kill_of_a_strategy_leaves_the_slices_of_others_alone(order: Order) -> None:
+    parent = look(sliced(order))
+    press("strategy:other", KillAction.CANCEL, actor=person("jo"), reason="runs away")
+    work_kills("main", lambda: None, lambda: False)
+    assert look(parent).state == SliceState.RUNNING
