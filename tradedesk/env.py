@@ -11,10 +11,12 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,30 @@ def is_locked(data: Path) -> bool:
 def url(name: str) -> str:
     """`DATABASE_URL` or `REDIS_URL`: from the environment, else from the running local stack."""
     return os.environ.get(name) or local_stack().get(name, "")
+
+
+def redis_url() -> str:
+    """`REDIS_URL`, else the running local stack's, else this machine's.
+
+    Raises ImproperlyConfigured for what clients would trip over later; no message quotes a password.
+    """
+    told = url("REDIS_URL") or "redis://127.0.0.1:6379/0"
+    schemes = ("sentinel",) if told.startswith("sentinel:") else ("redis", "rediss")
+    if not all(is_redis(part, schemes) for part in told.split(";")):
+        raise ImproperlyConfigured(
+            "REDIS_URL is wrong: expected redis://:password@host:port/number, rediss://... or sentinel://...;..."
+        )
+    return told
+
+
+def is_redis(text: str, schemes: tuple[str, ...]) -> bool:
+    """Whether this leads to a Redis server: a host, a port if any, the number of a database if any."""
+    try:
+        parts = urlsplit(text)
+        place = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        return False
+    return place and parts.scheme in schemes and re.fullmatch(r"/?\d*", parts.path, re.ASCII) is not None
 
 
 def provider(name: str) -> str:
@@ -144,9 +170,9 @@ def ports(name: str, default: list[int]) -> list[int]:
     return found
 
 
-def choice(name: str, default: str, words: tuple[str, ...]) -> str:
-    """One of these words; raises ImproperlyConfigured naming the variable otherwise."""
-    value = os.environ.get(name) or default
+def choice(name: str, default: str, words: tuple[str, ...], *, fold: Callable[[str], str] = str) -> str:
+    """One of these words, after `fold`; raises ImproperlyConfigured naming the variable otherwise."""
+    value = fold(os.environ.get(name) or default)
     if value not in words:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}, not {value!r}.")
     return value
@@ -187,6 +213,29 @@ def networks(name: str) -> str:
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} is wrong: {error}.") from None
     return text
+
+
+def web_address(name: str, default: str) -> str:
+    """Where a browser is led, http:// or https://; empty for the same host as the page."""
+    value: str = read(env.str, name, default)
+    check_web_address(name, value or default)
+    return value
+
+
+def web_addresses(name: str, default: list[str]) -> list[str]:
+    """Origins, separated by commas."""
+    values: list[str] = read(env.list, name, default)
+    for value in values:
+        check_web_address(name, value)
+    return values
+
+
+def check_web_address(name: str, value: str) -> None:
+    """Raise ImproperlyConfigured naming the variable for what no browser could follow."""
+    if not re.fullmatch(r"https?://[^\s/,]+\S*", value):
+        raise ImproperlyConfigured(
+            f"{name} is wrong: expected https://host or http://host:port, not {value!r}."
+        )
 
 
 def report_times() -> dict[str, DailyTime]:
@@ -306,7 +355,10 @@ def broker_sessions() -> dict[str, SessionConfig]:
     `TRADEDESK_GATEWAY` ("host:port") moves the session `main` alone to another gateway.
     """
     text = os.environ.get("TRADEDESK_SESSIONS", "main=127.0.0.1:4002/1")
-    sessions = {session.name: session for session in map(parse_session, text.split(","))}
+    told = [parse_session(part) for part in text.split(",")]
+    sessions = {session.name: session for session in told}
+    if len(sessions) < len(told):
+        raise ImproperlyConfigured(f"TRADEDESK_SESSIONS is wrong: a session is named twice in {text!r}.")
     gateway = os.environ.get("TRADEDESK_GATEWAY")
     if gateway and "main" in sessions:
         sessions["main"] = parse_session(f"main={gateway}/{sessions['main'].client_id}", "TRADEDESK_GATEWAY")
@@ -328,6 +380,21 @@ def time_zones_of(sessions: list[str]) -> dict[str, str]:
     return zones
 
 
+ADAPTER = "brokers.ib.session.IBSession"
+
+
+def adapter() -> str:
+    """`TRADEDESK_ADAPTER`; raises ImproperlyConfigured when there is no such module."""
+    path = os.environ.get("TRADEDESK_ADAPTER") or ADAPTER
+    try:
+        is_there = path == ADAPTER or find_spec(path.rpartition(".")[0]) is not None
+    except (ImportError, ValueError):
+        is_there = False
+    if not is_there:
+        raise ImproperlyConfigured(f"TRADEDESK_ADAPTER is wrong: expected module.Class, not {path!r}.")
+    return path
+
+
 def parse_session(text: str, variable: str = "TRADEDESK_SESSIONS") -> SessionConfig:
     """One "name=host:port/client_id"; raises ImproperlyConfigured naming the variable."""
     found = re.fullmatch(r"\s*([a-z0-9_-]+)=([^\s/:]+):(\d{1,5})/(\d{1,9})\s*", text)
@@ -336,7 +403,6 @@ def parse_session(text: str, variable: str = "TRADEDESK_SESSIONS") -> SessionCon
             f"{variable} is wrong: expected name=host:port/client_id with a client id above 0,"
             f" not {text.strip()!r}."
         )
-    adapter = os.environ.get("TRADEDESK_ADAPTER", "brokers.ib.session.IBSession")
     return SessionConfig(
-        name=found[1], adapter=adapter, host=found[2], port=int(found[3]), client_id=int(found[4])
+        name=found[1], adapter=adapter(), host=found[2], port=int(found[3]), client_id=int(found[4])
     )

@@ -15,7 +15,7 @@ SECRET_KEY = env.secret_key()
 DEBUG = env.read(env.env.bool, "DEBUG", False)
 ALLOWED_HOSTS = env.read(env.env.list, "ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
 CSRF_FAILURE_VIEW = "tradedesk.http.failures.csrf_failure"
-CSRF_TRUSTED_ORIGINS = env.read(env.env.list, "CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS = env.web_addresses("CSRF_TRUSTED_ORIGINS", [])
 DATA_DIR = env.data_dir()
 
 INSTALLED_APPS = [
@@ -88,7 +88,7 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis and Celery: the wake-up and the pool, never the record --------------------------------
-REDIS_URL = env.url("REDIS_URL") or "redis://127.0.0.1:6379/0"
+REDIS_URL = env.redis_url()
 # Where REDIS_URL names Sentinels: what they call the primary, and their own password.
 REDIS_PRIMARY = env.read(env.env.str, "TRADEDESK_REDIS_PRIMARY", "mymaster")
 REDIS_SENTINEL_PASSWORD = env.read(env.env.str, "TRADEDESK_REDIS_SENTINEL_PASSWORD", "")
@@ -202,7 +202,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes; larger bodies are refused with
 BODY_TIME = env.number("TRADEDESK_BODY_TIME", 10, low=0.5, high=600)
 # Requests that a web process works at once; its other threads wait for slow bodies.
 WEB_TURNS = env.integer("TRADEDESK_WEB_TURNS", 8, low=1, high=100)
-STREAM_URL = env.read(env.env.str, "TRADEDESK_STREAM_URL", "http://127.0.0.1:8001")
+STREAM_URL = env.web_address("TRADEDESK_STREAM_URL", "http://127.0.0.1:8001")
 
 # Spans go there (OTLP over HTTP); empty: none are made. Needs the extra `otel`.
 OTLP_ENDPOINT = env.read(env.env.str, "OTEL_EXPORTER_OTLP_ENDPOINT", "")

@@ -12,7 +12,8 @@ from tradedesk import env
 def parse_accounts(text: str, sessions: list[str]) -> dict[str, str]:
     """Session by account code, from "CODE, CODE@session, ..."; the first session carries the rest.
 
-    Raises ImproperlyConfigured naming the variable.
+    Raises ImproperlyConfigured naming the variable. An account named twice would be carried by whichever
+    session stands last.
     """
     accounts: dict[str, str] = {}
     for part in text.split(","):
@@ -23,6 +24,8 @@ def parse_accounts(text: str, sessions: list[str]) -> dict[str, str]:
                 f"TRADEDESK_ACCOUNTS is wrong: expected CODE or CODE@session with a known session, "
                 f"not {part.strip()!r}."
             )
+        if code in accounts:
+            raise ImproperlyConfigured(f"TRADEDESK_ACCOUNTS is wrong: {code} is named twice.")
         accounts[code] = session
     return accounts
 

@@ -10,7 +10,7 @@ from kombu import Queue
 
 from tradedesk import env
 
-CELERY_BROKER_URL = env.url("REDIS_URL") or "redis://127.0.0.1:6379/0"
+CELERY_BROKER_URL = env.redis_url()
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": "tradedesk:",
     "socket_timeout": env.number("TRADEDESK_REDIS_SOCKET_TIMEOUT", 5, low=0.1, high=60),

@@ -52,18 +52,18 @@ def database_options(process: str) -> str:
     return f"{os.environ.get('PGOPTIONS', '')} {KEPT_PLANS}{limits} -c tradedesk.process={process}"
 
 
-def database_of(url: str) -> dict[str, Any]:
-    """Django's settings of this database.
+def database_of(url: str, variable: str = "DATABASE_URL") -> dict[str, Any]:
+    """Django's settings of this database; raises ImproperlyConfigured naming the variable that holds it.
 
     A pool, because Celery's Django fixup closes the connection around each task, and health checks, because
     pooled connections are dead after a PostgreSQL restart.
     """
     if urlsplit(url).scheme not in POSTGRESQL:  # before anything is imported for another database
-        raise ImproperlyConfigured("DATABASE_URL is wrong: expected postgresql://user@host:port/name.")
+        raise ImproperlyConfigured(f"{variable} is wrong: expected postgresql://user@host:port/name.")
     try:
         parsed: dict[str, Any] = dict(dj_database_url.parse(url))
     except ValueError as error:  # a port that is none
-        raise ImproperlyConfigured(f"DATABASE_URL is wrong: {error}.") from None
+        raise ImproperlyConfigured(f"{variable} is wrong: {error}.") from None
     parsed |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
     parsed["OPTIONS"] = {
         **DATABASE_SOCKET,
@@ -83,5 +83,7 @@ def database_of(url: str) -> dict[str, Any]:
     return parsed
 
 
+if env.owner_url():  # refused by its own name, also by a process that does nothing as the owner
+    database_of(env.owner_url(), "DATABASE_OWNER_URL")
 DATABASE_URL = env.database_url()
 DATABASES: dict[str, Any] = {"default": database_of(DATABASE_URL)}

@@ -61,5 +61,9 @@ def controls() -> dict[str, tuple[str, int]]:
             raise ImproperlyConfigured(
                 f"TRADEDESK_GATEWAY_CONTROL is wrong: expected name=host:port, not {part!r}."
             )
+        if match[1] not in env.broker_sessions():
+            raise ImproperlyConfigured(
+                f"TRADEDESK_GATEWAY_CONTROL is wrong: there is no session {match[1]!r}."
+            )
         found[match[1]] = match[2], int(match[3])
     return found

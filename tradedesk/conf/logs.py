@@ -6,6 +6,8 @@ from typing import Any
 
 from tradedesk import env
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -18,7 +20,10 @@ LOGGING: dict[str, Any] = {
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": env.read(env.env.str, "TRADEDESK_LOG_LEVEL", "INFO").upper()},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("TRADEDESK_LOG_LEVEL", "INFO", LEVELS, fold=str.upper),
+    },
     "loggers": {
         # The client library logs every message of an order at INFO; what counts is in the inbox.
         "ib_async": {"level": "WARNING"},

@@ -28,9 +28,7 @@ WEBHOOK_PRIVATE = env.read(env.env.bool, "TRADEDESK_WEBHOOK_PRIVATE", False)
 #: Ports that webhooks may go to: what else listens on a machine is not asked by our hand.
 WEBHOOK_PORTS = env.ports("TRADEDESK_WEBHOOK_PORTS", [443, 8443])
 #: Origins of the desk's own pages: they may read the stream with the desk's login.
-WEB_ORIGINS = env.read(
-    env.env.list, "TRADEDESK_WEB_ORIGINS", ["http://127.0.0.1:8000", "http://localhost:8000"]
-)
+WEB_ORIGINS = env.web_addresses("TRADEDESK_WEB_ORIGINS", ["http://127.0.0.1:8000", "http://localhost:8000"])
 KNOX_TOKEN_MODEL = "orders.ApiToken"  # noqa: S105 - a model name
 # Its own token table is not used; its migrations would make it all the same.
 MIGRATION_MODULES = {"knox": None}

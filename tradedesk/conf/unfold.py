@@ -11,7 +11,7 @@ from django.urls import reverse_lazy
 
 from tradedesk import env
 
-FLOWER_URL = env.read(env.env.str, "TRADEDESK_FLOWER_URL", "http://127.0.0.1:5555")
+FLOWER_URL = env.web_address("TRADEDESK_FLOWER_URL", "http://127.0.0.1:5555")
 
 
 def may(permission: str) -> Callable[[HttpRequest], bool]:

@@ -47,9 +47,9 @@ def unknown_variables() -> Finding:
     read = set()
     for source in (env.BASE_DIR / folder for folder in ("tradedesk", "orders", "brokers")):
         for file in source.rglob("*.py"):
-            read |= {*re.findall(r"\bTRADEDESK_[A-Z0-9_]+", file.read_text())}
-    families = tuple(name for name in read if name.endswith("_"))  # f"TRADEDESK_MAX_AGE_{...}"
-    mine = {name for name in os.environ if name.startswith("TRADEDESK_") and not name.startswith(families)}
+            read |= {*re.findall(r"\bTRADEDESK_[A-Z0-9_]*[A-Z0-9]\b", file.read_text())}
+    read |= {f"TRADEDESK_MAX_AGE_{ord_type}" for ord_type in settings.MAX_AGE}  # whose names are put together
+    mine = {name for name in os.environ if name.startswith("TRADEDESK_")}
     strange = sorted(mine - read)
     if not strange:
         return ok("settings", "every TRADEDESK_ variable is one that is read")

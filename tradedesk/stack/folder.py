@@ -65,11 +65,13 @@ class DataFolder:
         """A random secret of `size` bytes, kept in a file that only its owner can read; made on first use."""
         path = self.path / name
         try:
-            return path.read_text().strip()
+            found = path.read_text().strip()
         except FileNotFoundError:
-            made = secrets.token_hex(size)
-            write_private(path, made)
-            return made
+            found = secrets.token_hex(size)
+            write_private(path, found)
+        if not found:  # every process would trip over it in a way of its own
+            raise StackError(f"The file {path} is empty: put back what was in it.")
+        return found
 
     def publish(self, facts: dict[str, object]) -> None:
         """Tell management commands how to reach the running stack (`tradedesk.env.local_stack`)."""
@@ -93,4 +95,6 @@ def write_private(path: Path, text: str) -> None:
     staging.unlink(missing_ok=True)
     with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # a power cut leaves the old one or the whole new one, never an empty one
     staging.rename(path)

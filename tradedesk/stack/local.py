@@ -11,11 +11,14 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Self
 
+from django.conf import settings
+from django.http.request import validate_host
+
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.options import StackOptions
-from tradedesk.stack.ports import require_free
+from tradedesk.stack.ports import HOST, require_free
 from tradedesk.stack.processes.commands import PYTHON, STACK_MARK, Process, environment, processes
 from tradedesk.stack.processes.interrupts import Interrupts
 from tradedesk.stack.processes.manage import manage, migrate
@@ -24,7 +27,7 @@ from tradedesk.stack.processes.process import end, end_marked, spawn, wait_until
 from tradedesk.stack.processes.restarts import Death, Kept, Return
 from tradedesk.stack.servers.choice import Servers
 from tradedesk.stack.servers.server import Server
-from tradedesk.stack.urls import Urls, answers
+from tradedesk.stack.urls import Urls, answers, missing_at
 
 READY_LIMIT = 120.0  # seconds; ten Django processes are imported at once, on two cores if need be
 STOP_LIMIT = BROKER_GRACE + GRACE + 5.0  # seconds; more than supervisord takes before it kills
@@ -74,6 +77,10 @@ class LocalStack:
 
     def _start(self, undo: ExitStack) -> None:
         """Everything in order; what must be undone is put on `undo`."""
+        if not validate_host(HOST, settings.ALLOWED_HOSTS):
+            raise StackError(
+                f"ALLOWED_HOSTS must hold {HOST}: by it the processes are asked whether they serve."
+            )
         self._end_leftovers()
         for port, option in self.options.ports():
             require_free(port, option)
@@ -83,7 +90,7 @@ class LocalStack:
             self.options,
             database_url=self.servers.database_url,
             redis_url=self.servers.redis_url,
-            secret_key=os.environ.get("SECRET_KEY") or self.folder.secret("secret_key"),
+            secret_key=os.environ.get("SECRET_KEY") or self.folder.secret("secret_key", size=32),
         ) | {
             "TRADEDESK_DESK_PASSWORD": self.desk_password,
             "TRADEDESK_APPROVER_PASSWORD": self.approver_password,
@@ -192,21 +199,31 @@ class LocalStack:
     def wait_until_ready(self) -> None:
         """Return when every process serves and orders can be sent.
 
-        With a gateway of somebody else's the latter is not waited for: it may be logged in later.
+        With a gateway of somebody else's the latter is not waited for: it may be logged in later. Nor is it
+        where a session is HALTED, as each is after a restore: a person looks first, then releases it.
         """
         deadline = time.monotonic() + READY_LIMIT
         doors = [process.health for process in self.children.values() if process.health]
         for url in doors if self.options.ib else [*doors, self.urls.ready]:
             serves = partial(self._serves, url)
             if not wait_until(serves, limit=deadline - time.monotonic(), pause=0.2):
+                why = "".join(f" {name}: {reason}" for name, reason in missing_at(self.urls.ready).items())
                 raise StackError(
-                    f"{url} did not answer 200 within {READY_LIMIT:.0f} s: see {self.folder.logs}."
+                    f"{url} did not answer 200 within {READY_LIMIT:.0f} s: see {self.folder.logs}.{why}"
                 )
 
     def _serves(self, url: str) -> bool:
         """Whether a door answers; raises StackError when it never will."""
         self.check()
-        return answers(url)
+        return answers(url) or (url == self.urls.ready and bool(self.halted()))
+
+    def halted(self) -> list[str]:
+        """The sessions that are HALTED, with the reason, where nothing else keeps orders from the broker."""
+        missing = missing_at(self.urls.ready)
+        sessions = {name: reason for name, reason in missing.items() if name.startswith("session:")}
+        if "database_room" in missing or not all(is_halt(reason) for reason in sessions.values()):
+            return []
+        return [f"{name} {reason}" for name, reason in sessions.items()]
 
     def run_until_stopped(self) -> None:
         """Block until Ctrl-C or SIGTERM, and start again what dies meanwhile."""
@@ -219,7 +236,13 @@ class LocalStack:
 
     def summary(self) -> str:
         """Where everything is, and the demo logins."""
-        return self.urls.summary(self.options, self.desk_password, self.approver_password)
+        places = self.urls.summary(self.options, self.desk_password, self.approver_password)
+        return "\n".join([places, *(f"  {halt}" for halt in self.halted())])
+
+
+def is_halt(reason: str) -> bool:
+    """Whether a session waits for a person, by the words of `tradedesk.health.why_not`."""
+    return reason.startswith("It is HALTED: ")
 
 
 def kept_server(server: Server) -> Kept:

@@ -84,7 +84,7 @@ class System:
             self.options,
             database_url=self.postgres.app_url,
             redis_url=self.redis.url,
-            secret_key=self.folder.secret("secret_key"),
+            secret_key=self.folder.secret("secret_key", size=32),
         )
         self.environment = shared | template.first_passwords(self.folder) | self.settings
         self.processes = {

@@ -64,7 +64,7 @@ def make(template: Path) -> None:
                 StackOptions(data=staging),
                 database_url=postgres.app_url,
                 redis_url="redis://127.0.0.1:1/0",  # nobody asks it
-                secret_key=folder.secret("secret_key"),
+                secret_key=folder.secret("secret_key", size=32),
             ) | first_passwords(folder)
             command = partial(manage, env=shared, logs=folder.logs)
             migrate(shared, folder.logs, owner_url=postgres.url)

@@ -60,6 +60,15 @@ class Urls:
         )
 
 
+def missing_at(ready: str) -> dict[str, str]:
+    """What `/readyz` says is not well, by the name of its check; empty when it does not say."""
+    try:
+        checks = httpx.get(ready, timeout=5, trust_env=False, verify=PLAIN).json()["checks"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return {}
+    return {name: str(check["reason"]) for name, check in checks.items() if not check["ok"]}
+
+
 def answers(url: str) -> bool:
     """Whether a URL answers 200 now."""
     try:

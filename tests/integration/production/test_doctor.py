@@ -56,11 +56,13 @@ def test_settings_in_order_have_no_warning(safe: Any) -> None:
 
 def test_a_variable_that_nothing_reads_is_named_with_the_one_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEDESK_MAX_AGE_MARKET", "5")
+    monkeypatch.setenv("TRADEDESK_MAX_AGE_STOPLIMIT", "5")
     monkeypatch.setenv("TRADEDESK_RESTART_WINDOWS", "23:45")
     finding = found(deployment.examine(), "settings")
     assert finding.level == Level.WARN
     assert "TRADEDESK_RESTART_WINDOWS (like TRADEDESK_RESTART_WINDOW)" in finding.text
-    assert "MAX_AGE" not in finding.text
+    assert "TRADEDESK_MAX_AGE_STOPLIMIT (like TRADEDESK_MAX_AGE_STOP_LIMIT)" in finding.text
+    assert "MAX_AGE_MARKET" not in finding.text
 
 
 @pytest.mark.django_db

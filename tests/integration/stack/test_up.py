@@ -20,9 +20,12 @@ from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.processes.commands import STACK_MARK
 from tradedesk.stack.processes.process import end_marked, is_gone, marked
+from tradedesk.stack.servers.choice import embedded_postgres
 from tradedesk.stack.template import fill
 
 pytestmark = pytest.mark.timeout(600)
+HALT = """INSERT INTO orders_scopestate (scope, state, reason, set_by)
+    VALUES ('session:main', 'HALTED', 'restored', 'test')"""
 DOORS = ("--http", "--stream", "--flower", "--gateway-port", "--control-port")
 
 
@@ -211,6 +214,27 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password(up: Up, n
     assert "secret" not in sentence
     assert sentence.count("\n") == 1
     assert up.everything() == []
+
+
+def test_a_start_does_not_wait_for_a_person_to_release_a_session(migrated: Up) -> None:
+    """As after a restore: the desk must be up for somebody to look at it."""
+    with DataFolder(migrated.folder) as folder:
+        postgres = embedded_postgres(folder)
+        postgres.start()
+        with postgres.connect() as connection:
+            connection.execute(HALT)
+        postgres.stop()
+    process = migrated.start()
+    eventually(lambda: "  session:main It is HALTED: restored" in migrated.output.read_text())
+    process.send_signal(signal.SIGTERM)
+    assert (process.wait(120), migrated.said()) == (0, "")
+
+
+def test_hosts_without_this_machine_are_named_before_anything_is_started(up: Up) -> None:
+    process = up.start(ready=False, ALLOWED_HOSTS="desk.example.com")
+    assert process.wait(60) == 1
+    assert up.said().startswith("CommandError: ALLOWED_HOSTS must hold 127.0.0.1")
+    assert not (up.folder / "postgres").exists()
 
 
 @pytest.mark.soak

@@ -37,6 +37,14 @@ def test_a_secret_is_random_and_stays(here: Path, tmp_path: Path) -> None:
         assert env.stored_secret_key() == first
 
 
+def test_an_emptied_secret_is_named_and_not_taken_for_one(here: Path) -> None:
+    with DataFolder(here) as folder:
+        folder.secret("redis_password")
+        (here / "redis_password").write_text("")
+        with pytest.raises(StackError, match=r"redis_password is empty: put back what was in it"):
+            folder.secret("redis_password")
+
+
 def test_a_second_stack_on_the_same_folder_is_refused(here: Path) -> None:
     with DataFolder(here), pytest.raises(StackError, match="Another stack is running on"):
         DataFolder(here)

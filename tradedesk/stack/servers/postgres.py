@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tradedesk.stack.errors import StackError
 from tradedesk.stack.ports import HOST
 from tradedesk.stack.servers.accounts import postgres_home, server_account
 from tradedesk.stack.servers.cluster import create_cluster, seen_by
@@ -72,11 +73,23 @@ class EmbeddedPostgres(Server):
     def start(self) -> None:
         """Start, and create the database and the application's role in a new cluster."""
         super().start()
-        with self.connect("postgres") as connection:
+        with self.let_in_as_owner() as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if not found:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
             let_in(connection, APPLICATION, self.app_password)
+
+    def let_in_as_owner(self) -> psycopg.Connection:
+        """The first connection; raises StackError when the kept password is not that of the data."""
+        try:
+            return self.connect("postgres")
+        except psycopg.OperationalError as error:
+            if "password authentication failed" not in str(error):
+                raise
+            raise StackError(
+                f"PostgreSQL in {self.folder} refuses the password of its owner: put back the file "
+                "postgres_password with which its data was made."
+            ) from None
 
     def connect(self, database: str = DATABASE) -> psycopg.Connection:
         """An autocommit connection to a database of this server."""
