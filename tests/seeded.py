@@ -1,11 +1,13 @@
 """What `manage.py seed` makes, made once per process and copied where a test wants it: a tenth of the time.
 
-There are two sets, because the second person belongs to the groups of the desk where those are.
+There are two sets, because the second person belongs to the groups of the desk where those are, and a third
+of a desk at work: with these groups, its instruments resolved and a second account.
 """
 
 from __future__ import annotations
 
 import tempfile
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,18 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import F
 from django.test import override_settings
+from django.utils import timezone
 
+from brokers.models import BrokerAccount, Instrument
 from orders.entry.limits.rules import rules_cache
 from orders.management.commands.seed import APPROVER, DESK_USER, write_secret
+from orders.models import AccountLimit
 from tests.groups import GROUPS_AGAIN, TABLES
 
+ACCOUNT, OTHER = "DU1234567", "DU7654321"
+DESK = "desk"
 QUICK_HASH = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
 #: The first passwords, by who has them: a copied row is of use with them alone.
 _passwords: dict[tuple[bool, str], str] = {}
@@ -70,12 +78,31 @@ def keep_seeded() -> None:
                 empty(leave=TABLES)  # what triggers recorded of the groups comes with the groups
             with override_settings(PASSWORD_HASHERS=QUICK_HASH, DATA_DIR=Path(folder)):
                 call_command("seed", stdout=StringIO())
-            tables = set(connection.introspection.table_names(cursor)) - NOT_SEEDED
-            cursor.execute(KEEP.format(schema=schema(with_groups), tables=" ".join(sorted(tables))))
+            keep(schema(with_groups))
             for who in (DESK_USER, APPROVER):
                 if (file := Path(folder, f"{who}_password")).exists():
                     _passwords[with_groups, who] = file.read_text().strip()
-        empty()
+    open_second_account()
+    keep(DESK)
+    empty()
+
+
+def keep(name: str) -> None:
+    """Keep every row that is there now under that name."""
+    with connection.cursor() as cursor:
+        tables = set(connection.introspection.table_names(cursor)) - NOT_SEEDED
+        cursor.execute(KEEP.format(schema=name, tables=" ".join(sorted(tables))))
+
+
+def open_second_account() -> None:
+    """Resolve and price each instrument without a broker, and open another account with limits of its own."""
+    instruments = list(Instrument.objects.order_by("pk"))
+    con_id = F("pk") - (instruments[0].pk - 1)  # 1, 2, ...: they were made in one go
+    Instrument.objects.update(con_id=con_id, min_tick=Decimal("0.01"), last_px=Decimal(200))
+    first = BrokerAccount.objects.get(pk=ACCOUNT)
+    other = BrokerAccount.objects.create(code=OTHER, session=first.session)
+    limit = AccountLimit.objects.create(account=other, max_order_qty=10_000, max_notional=5_000_000)
+    limit.allowed_instruments.set(instruments)
 
 
 def empty(leave: tuple[str, ...] = ()) -> None:
@@ -88,10 +115,21 @@ def empty(leave: tuple[str, ...] = ()) -> None:
 
 def seed_again(test_settings: Any) -> None:
     """The rows of `manage.py seed` in an empty database, and the files with the first passwords."""
-    test_settings.PASSWORD_HASHERS = QUICK_HASH
     with_groups = Group.objects.exists()
+    copy(schema(with_groups), with_groups, test_settings)
+
+
+def desk_again(test_settings: Any) -> None:
+    """The rows of a desk at work beside its groups, which are there; every price is of this moment."""
+    copy(DESK, True, test_settings)
+    Instrument.objects.update(last_px_at=timezone.now())
+
+
+def copy(name: str, with_groups: bool, test_settings: Any) -> None:
+    """The rows that were kept under that name, and the files with the first passwords of their persons."""
+    test_settings.PASSWORD_HASHERS = QUICK_HASH
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {schema(with_groups)}.again()")
+        cursor.execute(f"SELECT {name}.again()")
     rules_cache._rules = None
     for (grouped, who), password in _passwords.items():
         if grouped is with_groups:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tradedesk.stack.system import System
 
-HERE = Path(__file__).parent
+HERE = "tests/browser/"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,7 +30,7 @@ WAIT = 60_000  # ms; the machine may be busy
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """These wait for real processes and a browser on a machine that may be busy."""
     for item in items:
-        if HERE in item.path.parents:
+        if item.nodeid.startswith(HERE):
             item.add_marker(pytest.mark.timeout(600))
 
 

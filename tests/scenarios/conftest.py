@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tradedesk.stack.processes.commands import ONLOOKERS
 from tradedesk.stack.system import System
 
-HERE = Path(__file__).parent
+HERE = "tests/scenarios/"
 
 
 @pytest.fixture(scope="module")
@@ -24,5 +23,5 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A scenario waits for real processes on a machine that may be busy."""
     for item in items:
-        if HERE in item.path.parents and not item.get_closest_marker("timeout"):
+        if item.nodeid.startswith(HERE) and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(600))

@@ -12,23 +12,22 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
-from brokers.models import BrokerAccount, Instrument
+from brokers.models import BrokerAccount
 from orders.api import authentication
 from orders.controls.persons.tokens import make_token
 from orders.entry.limits.rules import rules_cache
 from orders.entry.place import place_order
 from orders.entry.reading.ticket import InstrumentKey, Ticket
-from orders.models import AccountLimit, Order, Source
+from orders.models import Order, Source
 from tests.groups import GROUPS_AGAIN
-from tests.seeded import seed_again
+from tests.seeded import ACCOUNT, OTHER, desk_again
 
-ACCOUNT, OTHER = "DU1234567", "DU7654321"
+__all__ = ["ACCOUNT", "OTHER"]
 
 
 @pytest.fixture(autouse=True)
@@ -51,15 +50,7 @@ def groups(db: None) -> None:
 def desk(groups: None, settings: Any, tmp_path: Path) -> None:
     """The seeded rows, instruments resolved, and a second account with the same limits."""
     settings.DATA_DIR = tmp_path  # the first passwords are this test's alone
-    seed_again(settings)
-    instruments = list(Instrument.objects.order_by("pk"))
-    price = {"last_px": Decimal(200), "last_px_at": timezone.now()}
-    con_id = F("pk") - (instruments[0].pk - 1)  # 1, 2, ...: they were made in one go
-    Instrument.objects.update(con_id=con_id, min_tick=Decimal("0.01"), **price)
-    first = BrokerAccount.objects.get(pk=ACCOUNT)
-    other = BrokerAccount.objects.create(code=OTHER, session=first.session)
-    limit = AccountLimit.objects.create(account=other, max_order_qty=10_000, max_notional=5_000_000)
-    limit.allowed_instruments.set(instruments)
+    desk_again(settings)
 
 
 class Api:
