@@ -71,7 +71,7 @@ def is_locked(data: Path) -> bool:
 
 
 def url(name: str) -> str:
-    """`DATABASE_URL` or `REDIS_URL`: from the environment, else from the running local stack."""
+    """`DATABASE_URL`, `REDIS_URL` or `TRADEDESK_GATEWAY`: as set, else as the running local stack has it."""
     return os.environ.get(name) or local_stack().get(name, "")
 
 
@@ -352,14 +352,15 @@ class SessionConfig:
 def broker_sessions() -> dict[str, SessionConfig]:
     """Broker sessions by name, from `TRADEDESK_SESSIONS` ("name=host:port/client_id, ...").
 
-    `TRADEDESK_GATEWAY` ("host:port") moves the session `main` alone to another gateway.
+    `TRADEDESK_GATEWAY` ("host:port"), else the running local stack's, moves the session `main` alone to
+    another gateway.
     """
     text = os.environ.get("TRADEDESK_SESSIONS", "main=127.0.0.1:4002/1")
     told = [parse_session(part) for part in text.split(",")]
     sessions = {session.name: session for session in told}
     if len(sessions) < len(told):
         raise ImproperlyConfigured(f"TRADEDESK_SESSIONS is wrong: a session is named twice in {text!r}.")
-    gateway = os.environ.get("TRADEDESK_GATEWAY")
+    gateway = url("TRADEDESK_GATEWAY")
     if gateway and "main" in sessions:
         sessions["main"] = parse_session(f"main={gateway}/{sessions['main'].client_id}", "TRADEDESK_GATEWAY")
     zones = time_zones_of(list(sessions))

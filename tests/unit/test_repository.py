@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from django.conf import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -148,4 +149,5 @@ def test_every_setting_that_is_read_is_documented() -> None:
     }
     page = (BASE_DIR / "docs/settings.md").read_text()
     assert len(names) > 20
+    assert {kind for kind in settings.MAX_AGE if f"`{kind}`" not in page} == set()
     assert {name for name in names if f"`{name}" not in page} == set()

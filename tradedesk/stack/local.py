@@ -156,6 +156,7 @@ class LocalStack:
             "DATABASE_URL": self.servers.database_url,
             "DATABASE_OWNER_URL": self.servers.owner_url,
             "REDIS_URL": self.servers.redis_url,
+            "TRADEDESK_GATEWAY": self.options.gateway,
             "http": self.urls.http,
             "pid": os.getpid(),
         }

@@ -64,6 +64,14 @@ def test_commands_find_the_running_stack(here: Path) -> None:
     assert env.local_stack() == {}
 
 
+def test_commands_know_the_gateway_of_the_running_stack(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRADEDESK_GATEWAY", raising=False)
+    with DataFolder(here) as folder:
+        folder.publish(FACTS | {"TRADEDESK_GATEWAY": "10.0.0.5:4001"})
+        assert (env.broker_sessions()["main"].host, env.broker_sessions()["main"].port) == ("10.0.0.5", 4001)
+    assert env.broker_sessions()["main"].port == 4002
+
+
 def test_commands_ignore_what_a_killed_stack_left_behind(here: Path) -> None:
     killed = (
         "import os, pathlib, sys; from tradedesk.stack.folder import DataFolder;"
