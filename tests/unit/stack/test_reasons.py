@@ -19,11 +19,18 @@ POSTGRES = """2026-01-01 LOG:  starting
 """
 
 
+INITDB = """running bootstrap script ... FATAL:  could not extend file "base/1/1255": No space left on device
+child process exited with exit code 1
+initdb: removing contents of data directory "x"
+"""
+
+
 @pytest.mark.parametrize(
     ("log", "reason"),
     [
         (TRACEBACK, "ModuleNotFoundError: No module named 'x'"),
         (POSTGRES, "2026-01-01 FATAL:  could not create any TCP/IP sockets"),
+        (INITDB, INITDB.splitlines()[0]),
         ("one\ntwo\n\n", "two"),
         ("", "it said nothing"),
         ("x" * 1000, "x" * LONGEST),

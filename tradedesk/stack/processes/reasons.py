@@ -12,8 +12,13 @@ CAUSE = re.compile(r"^([\w.]+(Error|Exception|Failure)\b|.*(FATAL|\[ERROR\]|Fata
 
 
 def last_words(log: Path) -> str:
+    """The cause in the end of a log."""
+    return cause_in(tail(log))
+
+
+def cause_in(text: str) -> str:
     """The last line that names a cause, else the last line; a plain remark when there is none."""
-    lines = [line.strip() for line in tail(log).splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [line for line in lines if CAUSE.match(line)]
     return ((causes or lines or ["it said nothing"])[-1])[:LONGEST]
 

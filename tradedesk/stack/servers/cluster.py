@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.processes.process import Account, identity
+from tradedesk.stack.processes.reasons import cause_in
 
 INITDB_OPTIONS = (
     "--auth=scram-sha-256",
@@ -65,5 +66,5 @@ def run_initdb(staging: Path, initdb: Path, account: Account | None, *, role: st
             **identity(account),
         )
     if made.returncode:
-        reason = (made.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise StackError(f"PostgreSQL's data cannot be created in {staging.parent}: {reason}")
+        why = cause_in(made.stderr)  # its last line only says that it tidies up
+        raise StackError(f"PostgreSQL's data cannot be created in {staging.parent}: {why}")
