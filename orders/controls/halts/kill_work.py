@@ -327,7 +327,7 @@ class Round:
         if proven:
             if kill.action == KillAction.FLATTEN:
                 text = f"kill {kill.id}: flat, {kill.reason}"
-                put_state(kill.scope, TradingState.HALTED, by=kill.made_by, reason=text)
+                put_state(kill.scope, TradingState.HALTED, by=kill.made_by, reason=text, of_kill=True)
             kill.status, kill.proven_at = KillStatus.PROVEN, clock.now()
         elif self.blocking and clock.now() - kill.started_at > PATIENCE:
             kill.status = KillStatus.NOT_PROVEN

@@ -17,6 +17,7 @@ from orders.controls.halts.states import ScopeInvalid, set_state, state_now
 from orders.controls.persons.people import NotAllowed
 from orders.models import KillAction, KillStatus, KillSwitch, Order, State, TradingState
 from orders.session.runtime import SessionRuntime
+from orders.store.states import put_state
 from tests.integration.broker.conftest import ACCOUNT, Desk
 from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.test_doubt import place_by_hand
@@ -135,6 +136,18 @@ def test_a_second_person_releases_and_the_former_state_comes_back(desk: Desk) ->
     assert state_now(SCOPE).state == TradingState.HALTED
     release(kill.id, actor=person("kim"), reason="all clear")
     assert state_now(SCOPE).state == TradingState.REDUCING
+
+
+@pytest.mark.parametrize("state", [TradingState.REDUCING, TradingState.HALTED])
+def test_what_stops_a_scope_while_its_kill_stands_outlives_the_release(
+    desk: Desk, state: TradingState
+) -> None:
+    """Lost history, a loss of the day, a pause: whoever releases the kill may not know of it."""
+    kills = [press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test") for _ in range(2)]
+    put_state(SCOPE, state, by="loss watch", reason="a loss")
+    for kill in kills:
+        release(kill.id, actor=person("kim"), reason="all clear")
+    assert state_now(SCOPE).state == state
 
 
 def test_a_strategy_is_not_flattened_since_positions_belong_to_accounts(desk: Desk) -> None:
