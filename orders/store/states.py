@@ -6,9 +6,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from brokers.models import GatewaySession
-from orders.models.controls.kill import KillSwitch
+from orders.models.controls.kill import KillAction, KillStatus, KillSwitch
 from orders.models.controls.trading_state import ScopeState, ScopeStateChange, TradingState
 from orders.notify import wakeup
+from orders.risk.scopes import FIRM, ScopeKind, parse_scope
 from orders.risk.states import InForce, States
 
 #: From the softest to the strictest.
@@ -53,6 +54,29 @@ def put_state(scope: str, state: TradingState, *, by: str, reason: str, of_kill:
         )
         transaction.on_commit(tell_workers, robust=True)
     return before != state
+
+
+def stop(scope: str, *, by: str, reason: str) -> bool:
+    """HALTED, by a program; whether that is another state.
+
+    While a kill flattens there the exits must pass, above all in a loss: it stays REDUCING then. The kill
+    ends as HALTED, and so does its release.
+    """
+    with transaction.atomic():
+        if not _is_being_flattened(scope):
+            return put_state(scope, TradingState.HALTED, by=by, reason=reason)
+        KillSwitch.objects.filter(scope=scope, released_at=None).update(state_before=TradingState.HALTED)
+        known = scope in read_states().by_scope
+        return not known and put_state(scope, TradingState.REDUCING, by=by, reason=reason, of_kill=True)
+
+
+def _is_being_flattened(scope: str) -> bool:
+    """Whether a kill closes positions in this scope; exits are of no strategy."""
+    if parse_scope(scope)[0] not in (ScopeKind.FIRM, ScopeKind.ACCOUNT):
+        return False
+    flattens = KillSwitch.objects.filter(action=KillAction.FLATTEN, released_at=None)
+    scopes = flattens.exclude(status=KillStatus.PROVEN).values_list("scope", flat=True)
+    return any(FIRM in (scope, one) or one == scope or one.startswith(ScopeKind.SESSION) for one in scopes)
 
 
 def tell_workers() -> None:
