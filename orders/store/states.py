@@ -6,9 +6,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from brokers.models import GatewaySession
+from orders.models.controls.kill import KillAction, KillStatus, KillSwitch
 from orders.models.controls.trading_state import ScopeState, ScopeStateChange, TradingState
 from orders.notify import wakeup
+from orders.risk.scopes import FIRM, ScopeKind, parse_scope
 from orders.risk.states import InForce, States
+
+#: From the softest to the strictest.
+SOFTEST_FIRST = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 
 
 def read_states() -> States:
@@ -26,11 +31,12 @@ def _in_force(row: ScopeState) -> InForce:
     return InForce(scope=row.scope, state=TradingState(row.state), reason=row.reason, set_at=row.set_at)
 
 
-def put_state(scope: str, state: TradingState, *, by: str, reason: str) -> bool:
+def put_state(scope: str, state: TradingState, *, by: str, reason: str, of_kill: bool = False) -> bool:
     """Set a scope's state; whether it was another one. Every process sees it with its next order.
 
     The reason is that of the last who asked, also where the state stays. Brokers' workers are told after the
-    commit, so that nothing that is claimed at this moment is handed over.
+    commit, so that nothing that is claimed at this moment is handed over. What stops the scope while a kill
+    of it stands (lost history, a loss, a pause), and is no act `of_kill`, outlives the kill's release.
     """
     with transaction.atomic():
         row, _ = ScopeState.objects.select_for_update().get_or_create(
@@ -39,11 +45,38 @@ def put_state(scope: str, state: TradingState, *, by: str, reason: str) -> bool:
         before = TradingState(row.state)
         row.state, row.reason, row.set_by, row.set_at = state, reason[:500], by[:150], Now()
         row.save()
+        if not of_kill:
+            softer = SOFTEST_FIRST[: SOFTEST_FIRST.index(state)]
+            standing = KillSwitch.objects.filter(scope=scope, released_at=None, state_before__in=softer)
+            standing.update(state_before=state)
         ScopeStateChange.objects.create(
             scope=scope, from_state=before, to_state=state, reason=reason[:500], by=by[:150]
         )
         transaction.on_commit(tell_workers, robust=True)
     return before != state
+
+
+def stop(scope: str, *, by: str, reason: str) -> bool:
+    """HALTED, by a program; whether that is another state.
+
+    While a kill flattens there the exits must pass, above all in a loss: it stays REDUCING then. The kill
+    ends as HALTED, and so does its release.
+    """
+    with transaction.atomic():
+        if not _is_being_flattened(scope):
+            return put_state(scope, TradingState.HALTED, by=by, reason=reason)
+        KillSwitch.objects.filter(scope=scope, released_at=None).update(state_before=TradingState.HALTED)
+        known = scope in read_states().by_scope
+        return not known and put_state(scope, TradingState.REDUCING, by=by, reason=reason, of_kill=True)
+
+
+def _is_being_flattened(scope: str) -> bool:
+    """Whether a kill closes positions in this scope; exits are of no strategy."""
+    if parse_scope(scope)[0] not in (ScopeKind.FIRM, ScopeKind.ACCOUNT):
+        return False
+    flattens = KillSwitch.objects.filter(action=KillAction.FLATTEN, released_at=None)
+    scopes = flattens.exclude(status=KillStatus.PROVEN).values_list("scope", flat=True)
+    return any(FIRM in (scope, one) or one == scope or one.startswith(ScopeKind.SESSION) for one in scopes)
 
 
 def tell_workers() -> None:

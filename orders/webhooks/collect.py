@@ -47,8 +47,14 @@ def _collect_page(webhook_id: UUID) -> int:
 
 
 def make_delivery(webhook: Webhook, kind: str, events: list[FeedEvent]) -> WebhookDelivery:
-    """Freeze what will be posted."""
+    """Freeze what will be posted. Deliveries are posted by their ids: each comes after the one before it.
+
+    An id begins with the time of whichever worker makes it, whose clock may have gone back meanwhile.
+    """
     delivery_id = uuid_utils.uuid7()
+    last = webhook.deliveries.order_by("-id").values_list("pk", flat=True).first()
+    if last is not None and delivery_id <= last:
+        delivery_id = UUID(int=last.int + 1)
     payload = {
         "id": str(delivery_id),
         "type": kind,

@@ -45,7 +45,7 @@ def press(scope: str, action: KillAction, *, actor: Actor, reason: str) -> KillS
             state_before=before(scope),
         )
         state = TradingState.REDUCING if action == KillAction.FLATTEN else TradingState.HALTED
-        put_state(scope, state, by=actor.name, reason=f"kill {kill.id}: {kill.reason}")
+        put_state(scope, state, by=actor.name, reason=f"kill {kill.id}: {kill.reason}", of_kill=True)
     kill.refresh_from_db()
     return kill
 
@@ -75,7 +75,8 @@ def release(kill_id: UUID, *, actor: Actor, reason: str) -> KillSwitch:
         kill.save(update_fields=["released_at", "released_by", "release_reason"])
         if not KillSwitch.objects.filter(scope=kill.scope, released_at=None).exists():
             text = f"kill {kill.id} released: {kill.release_reason}"
-            put_state(kill.scope, TradingState(kill.state_before), by=actor.name, reason=text)
+            state = TradingState(kill.state_before)
+            put_state(kill.scope, state, by=actor.name, reason=text, of_kill=True)
     return kill
 
 

@@ -128,7 +128,8 @@ class Round:
         return Order.objects.filter(own, state__in=ALIVE).exists()
 
     def _in_flight(self) -> bool:
-        flying = (State.CREATED, State.SENT, State.UNCONFIRMED)
+        """What may be on its way; what waits in a scope that is HALTED is not claimed."""
+        flying = (State.SENT, State.UNCONFIRMED)
         return Order.objects.filter(self._orders(), state__in=flying).exists()
 
     def _cancel(self) -> bool:
@@ -140,7 +141,6 @@ class Round:
         self._end_slices()
         alive = Order.objects.filter(self._orders(), state__in=ALIVE)
         ours = alive.exclude(source=Source.EXTERNAL)
-        rest = ours.exclude(cl_ord_id__startswith=self.prefix).exists()
         repriced = Q(cl_ord_id__startswith=self.prefix, received_at__gt=clock.now() - REPRICE)
         waiting = ours.exclude(repriced).exclude(pk__in=self._asked().values("order"))
         last = Max("requests__requested_at", filter=Q(requests__kind=RequestKind.CANCEL))
@@ -153,7 +153,7 @@ class Round:
         for other in alive.filter(source=Source.EXTERNAL).order_by("id")[:AT_ONCE]:
             # Placed under our client id: named, and why where its cancel is refused.
             self.strangers.append(f"order {other.cl_ord_id} of somebody else is open{self._ask(other)}")
-        return not rest
+        return not ours.exclude(cl_ord_id__startswith=self.prefix).exists()
 
     def _end_slices(self) -> None:
         mine = Q(account__in=self.accounts)
@@ -238,11 +238,12 @@ class Round:
     def _last_answer(self) -> datetime:
         """When the last word about an order of the scope came, or the state was set.
 
-        What was refused here and never left us says nothing of the broker: a client that runs away goes on
-        sending for as long as it likes.
+        What never left us says nothing of the broker: a client that runs away goes on sending for as long as
+        it likes, and is refused, or waits for a session that is HALTED.
         """
-        refused = Q(claimed_at=None, state__in=(State.REJECTED, State.FAILED)) & ~Q(source=Source.EXTERNAL)
-        known = Order.objects.filter(self._orders()).exclude(refused)
+        here = (State.CREATED, State.CANCELED, State.REJECTED, State.FAILED)
+        unsent = Q(claimed_at=None, broker_order_id=None, state__in=here) & ~Q(source=Source.EXTERNAL)
+        known = Order.objects.filter(self._orders()).exclude(unsent)
         last = known.aggregate(last=Max("updated_at"))["last"]
         return self.kill.started_at if last is None else max(last, self.kill.started_at)
 
@@ -326,7 +327,7 @@ class Round:
         if proven:
             if kill.action == KillAction.FLATTEN:
                 text = f"kill {kill.id}: flat, {kill.reason}"
-                put_state(kill.scope, TradingState.HALTED, by=kill.made_by, reason=text)
+                put_state(kill.scope, TradingState.HALTED, by=kill.made_by, reason=text, of_kill=True)
             kill.status, kill.proven_at = KillStatus.PROVEN, clock.now()
         elif self.blocking and clock.now() - kill.started_at > PATIENCE:
             kill.status = KillStatus.NOT_PROVEN

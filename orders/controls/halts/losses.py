@@ -22,7 +22,7 @@ from orders.risk.exposure import Unknown, day_profit
 from orders.risk.intention import owner_of
 from orders.risk.order_rules import round_money
 from orders.risk.scopes import FIRM
-from orders.store.states import put_state, read_states
+from orders.store.states import put_state, read_states, stop
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,12 @@ def _tighten(limits: LimitSet, state: TradingState, loss: Decimal) -> bool:
         return False
     text = f"{decimal_text(round_money(loss))} against {decimal_text(limits.max_daily_loss or Decimal(0))}"
     reason = f"The day's loss is {text} {limits.currency} in {READINGS} readings of the broker's figures."
-    put_state(limits.scope, state, by=WATCHER, reason=reason)
-    log.warning("trading state set by the day's loss", extra={"scope": limits.scope, "state": state.value})
-    return True
+    if state == TradingState.HALTED:
+        changed = stop(limits.scope, by=WATCHER, reason=reason)
+    else:
+        changed = put_state(limits.scope, state, by=WATCHER, reason=reason)
+    if changed:
+        log.warning(
+            "trading state set by the day's loss", extra={"scope": limits.scope, "state": state.value}
+        )
+    return changed

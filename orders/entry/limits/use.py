@@ -33,7 +33,7 @@ from orders.entry.limits.rules import OrderContext, Rules
 from orders.entry.limits.valuation import valuation_for, valued_again
 from orders.entry.reading.ticket import Ticket
 from orders.errors import RefusedByCheck
-from orders.models import Cause, Order, State, TradingState
+from orders.models import Cause, Order, State
 from orders.models.reasons import reason
 from orders.risk.catalogue import LimitSet
 from orders.risk.exposure import EXPOSURES, Valuation
@@ -43,7 +43,7 @@ from orders.risk.report import CheckResult, first_failed
 from orders.risk.scopes import FIRM, ScopeKind, is_account
 from orders.risk.use import Use, asks
 from orders.sending.unknown_outcome import reject_order
-from orders.store.states import put_state
+from orders.store.states import stop
 from orders.store.use import Reading, lock_owners, read_use
 
 #: The rules that ask what came within the last minute, and those that ask for positions at their worst.
@@ -227,8 +227,7 @@ def stop_runaway(broken: CheckResult) -> None:
     if broken.code != "REPEATED_EXECUTIONS" or broken.scope.startswith(f"{ScopeKind.USER}:"):
         return
     reason = f"{broken.value}, at most {broken.limit} without a person"
-    halt = partial(put_state, broken.scope, TradingState.HALTED, by="checks", reason=reason)
-    transaction.on_commit(halt, robust=True)
+    transaction.on_commit(partial(stop, broken.scope, by="checks", reason=reason), robust=True)
 
 
 def recheck_use(waiting: Iterable[Orders], rules: Rules) -> Iterator[tuple[Orders, list[CheckResult]]]:

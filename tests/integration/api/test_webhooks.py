@@ -110,6 +110,18 @@ def test_every_event_of_its_accounts_is_posted_once_in_commit_order(boss: Api, r
     assert {event["account"] for event in receiver.events()} == {ACCOUNT}
 
 
+def test_events_come_in_their_order_though_a_workers_clock_goes_back(
+    boss: Api, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook, made_before = made(boss, receiver), collect.uuid_utils.uuid7()
+    for name in ("a-1", "a-2", "a-3"):
+        placed(name)
+        collect.collect(hook["id"])
+        monkeypatch.setattr(collect.uuid_utils, "uuid7", lambda: made_before)
+    assert tell(hook) == 3
+    assert [event["cl_ord_id"] for event in receiver.events()] == ["a-1", "a-2", "a-3"]
+
+
 def test_a_post_is_signed_and_dated(boss: Api, receiver: Receiver) -> None:
     hook = made(boss, receiver)
     placed("a-1")

@@ -17,6 +17,7 @@ from orders.controls.halts.states import ScopeInvalid, set_state, state_now
 from orders.controls.persons.people import NotAllowed
 from orders.models import KillAction, KillStatus, KillSwitch, Order, State, TradingState
 from orders.session.runtime import SessionRuntime
+from orders.store.states import put_state
 from tests.integration.broker.conftest import ACCOUNT, Desk
 from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.test_doubt import place_by_hand
@@ -137,6 +138,18 @@ def test_a_second_person_releases_and_the_former_state_comes_back(desk: Desk) ->
     assert state_now(SCOPE).state == TradingState.REDUCING
 
 
+@pytest.mark.parametrize("state", [TradingState.REDUCING, TradingState.HALTED])
+def test_what_stops_a_scope_while_its_kill_stands_outlives_the_release(
+    desk: Desk, state: TradingState
+) -> None:
+    """Lost history, a loss of the day, a pause: whoever releases the kill may not know of it."""
+    kills = [press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test") for _ in range(2)]
+    put_state(SCOPE, state, by="loss watch", reason="a loss")
+    for kill in kills:
+        release(kill.id, actor=person("kim"), reason="all clear")
+    assert state_now(SCOPE).state == state
+
+
 def test_a_strategy_is_not_flattened_since_positions_belong_to_accounts(desk: Desk) -> None:
     with pytest.raises(ScopeInvalid):
         press("strategy:one", KillAction.FLATTEN, actor=person("jo"), reason="test")
@@ -214,21 +227,27 @@ def test_a_snapshot_from_before_the_last_answer_counts_no_more(desk: Desk) -> No
     order = desk.rest()
     kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
     eventually(lambda: bool(look(kill, FIRST) and kill.progress["main"]["snapshots"]), limit=60)
-    Order.objects.filter(pk=order.pk).update(updated_at=clock.now())  # a late execution, say
+    now = clock.now()
+    Order.objects.filter(pk=order.pk).update(updated_at=now, claimed_at=now)  # a late execution, say
     assert look(kill, FIRST) == KillStatus.WORKING
     assert look(kill, FIRST) == KillStatus.PROVEN
 
 
-def test_a_client_that_goes_on_sending_keeps_no_kill_from_its_proof(desk: Desk) -> None:
+@pytest.mark.parametrize("action", [KillAction.HALT, KillAction.CANCEL])
+@pytest.mark.parametrize("scope", [SCOPE, "session:main"])
+def test_a_client_that_goes_on_sending_keeps_no_kill_from_its_proof(
+    desk: Desk, scope: str, action: KillAction
+) -> None:
+    """Its orders are refused, or wait for the session that is HALTED."""
     desk.know("AAPL", 265598)
-    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    kill = press(scope, action, actor=person("jo"), reason="test")
 
-    def refused_meanwhile() -> Snapshot:
-        assert desk.rest().reason_code == "TRADING_HALTED"
+    def asked_meanwhile() -> Snapshot:
+        assert desk.rest().state in ("REJECTED", "CREATED")
         return nothing_open(FIRST)
 
     for _ in range(2):
-        Round(kill, "main").work(refused_meanwhile)
+        Round(kill, "main").work(asked_meanwhile)
     assert proven(kill)
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from brokers.models import AccountValue, BrokerAccount, Instrument, Position, Profit
+from orders.controls.halts.kill import press, release
 from orders.controls.halts.losses import LossWatch
 from orders.entry.reading.ticket import Override, Ticket
 from orders.entry.replace import Change, replace_order
@@ -20,10 +21,11 @@ from orders.entry.slicer import place_sliced
 from orders.errors import RefusedByCheck
 from orders.instruments.prices import last_prices
 from orders.instruments.rates import exchange_rates
-from orders.models import AccountLimit, Order, ScopeLimit, ScopeState, TradingState
+from orders.models import AccountLimit, KillAction, Order, ScopeLimit, ScopeState, TradingState
 from orders.store.states import put_state
 from tests.integration.orders.conftest import seed_desk
 from tests.integration.orders.test_use_limits import ACCOUNT, OTHER, limit, place, ticket
+from tests.integration.persons import person
 
 
 @pytest.fixture
@@ -240,6 +242,15 @@ def test_what_executes_the_same_too_often_is_halted_until_a_person_enables_it(de
     assert place(desk, ticket(strategy="twap")) == [""]
 
 
+def loss_watch() -> LossWatch:
+    """Of an account that may lose 1,000 a day."""
+    limit(max_daily_loss=1_000, currency="USD")
+    AccountValue.objects.create(
+        account_id=ACCOUNT, key="NetLiquidation", currency="USD", value="1", reported_at=timezone.now()
+    )
+    return LossWatch("main")
+
+
 def told(watch: LossWatch, daily: int) -> str:
     """The state of the account after one more reading of this profit."""
     Profit.objects.update_or_create(
@@ -251,16 +262,21 @@ def told(watch: LossWatch, daily: int) -> str:
 
 
 def test_a_loss_told_three_times_reduces_and_a_larger_one_halts(desk: User) -> None:
-    limit(max_daily_loss=1_000, currency="USD")
-    AccountValue.objects.create(
-        account_id=ACCOUNT, key="NetLiquidation", currency="USD", value="1", reported_at=timezone.now()
-    )
-    watch = LossWatch("main")
+    watch = loss_watch()
     assert [told(watch, -1_000), told(watch, -999), told(watch, -1_000)] == ["ACTIVE"] * 3
     watch.look()  # the same reading once more
     assert [told(watch, -1_000), told(watch, -1_001)] == ["ACTIVE", "REDUCING"]
     assert [told(watch, -1_500) for _ in range(3)] == ["REDUCING", "REDUCING", "HALTED"]
     assert told(watch, 0) == "HALTED"  # a person decides
+
+
+@pytest.mark.parametrize("scope", ["firm", f"account:{ACCOUNT}", "session:main"])
+def test_a_loss_halts_no_account_while_a_kill_closes_its_positions(desk: User, scope: str) -> None:
+    watch = loss_watch()
+    kill = press(scope, KillAction.FLATTEN, actor=person("jo"), reason="runs away")
+    assert "HALTED" not in [told(watch, -2_000) for _ in range(5)]
+    release(kill.id, actor=person("kim"), reason="it does not end")
+    assert [told(watch, -2_000) for _ in range(3)][-1] == "HALTED"
 
 
 @pytest.mark.parametrize(
