@@ -36,6 +36,11 @@ log = logging.getLogger(__name__)
 CHUNK = 20
 MAX_ROWS = 10_000
 TYPED_ABOVE = 10
+RIGHTS = {
+    JobKind.PLACE: ("orders.place_order", "orders.place_basket"),
+    JobKind.REPLACE: ("orders.replace_order",),
+    JobKind.CANCEL: ("orders.cancel_order",),
+}
 STARTING_LOCK = 7_401_316  # any number: of our advisory locks, the one under which baskets are started
 
 
@@ -160,7 +165,9 @@ def _work_chunk() -> int:
     lines = _resolved(ids)
     with transaction.atomic():
         rows = list(_waiting().filter(pk__in=ids).select_related("job__owner"))
+        jobs = {row.job_id: row.job for row in rows}
         for row in rows:
+            row.job = jobs[row.job_id]  # one owner, who remembers his rights for these rows
             _work_row(row, lines.get(row.pk), timezone.now())
         DeskJobRow.objects.bulk_update(rows, ["done_at", "ok", "outcome", "order"])
     return len(rows)
@@ -190,9 +197,12 @@ def _line(row: DeskJobRow) -> Line:
 
 
 def _work_row(row: DeskJobRow, line: Line | None, now: datetime) -> None:
-    """One row; a refusal is its outcome. The person's rights over the account are asked anew."""
+    """One row; a refusal is its outcome. The person's rights are asked anew: a long job outlives them."""
     owner = row.job.owner
     row.done_at = now
+    if not owner.has_perms(RIGHTS[JobKind(row.job.kind)]):
+        row.outcome = "You may not do this any more; nothing was sent."
+        return
     if row.account_id not in accounts_of_person(owner):
         row.outcome = "The account is not yours any more; nothing was sent."
         return

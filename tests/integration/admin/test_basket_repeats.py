@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from threading import Barrier, Thread
 
 import pytest
@@ -136,3 +137,17 @@ def test_of_two_baskets_sent_at_once_one_needs_the_confirmation(boss: Client) ->
     threads = [Thread(target=start, args=[job]) for job in previews]
     [each.start() for each in threads], [each.join() for each in threads]
     assert DeskJob.objects.filter(started_at=None).count() == 1
+
+
+def test_a_right_that_is_taken_away_ends_what_is_left_of_a_basket(
+    person: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "CHUNK", 1)
+    trader = person("orders.view_order", "orders.place_order", "orders.place_basket")
+    basket = preview(trader, *TWO)[1]
+    jobs.start_basket(basket.id, user=basket.owner, typed="")
+    assert jobs._work_chunk() == 1
+    basket.owner.user_permissions.clear()
+    jobs.work()
+    outcomes = list(basket.rows.order_by("line").values_list("outcome", flat=True))
+    assert (outcomes[1], Order.objects.count()) == ("You may not do this any more; nothing was sent.", 1)
