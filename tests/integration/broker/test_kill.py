@@ -236,9 +236,10 @@ def test_a_snapshot_from_before_the_last_answer_counts_no_more(desk: Desk) -> No
 @pytest.mark.parametrize("action", [KillAction.HALT, KillAction.CANCEL])
 @pytest.mark.parametrize("scope", [SCOPE, "session:main"])
 def test_a_client_that_goes_on_sending_keeps_no_kill_from_its_proof(
-    desk: Desk, scope: str, action: KillAction
+    desk: Desk, scope: str, action: KillAction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its orders are refused, or wait for the session that is HALTED."""
+    """Its orders are refused, or wait for the session that is HALTED, more of them than a round cancels."""
+    monkeypatch.setattr("orders.controls.halts.kill_work.AT_ONCE", 0)
     desk.know("AAPL", 265598)
     kill = press(scope, action, actor=person("jo"), reason="test")
 
