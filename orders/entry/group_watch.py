@@ -23,6 +23,7 @@ from orders.errors import OrderError
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
+    Alert,
     AlertKind,
     Cause,
     GroupKind,
@@ -35,7 +36,7 @@ from orders.models import (
     State,
 )
 from orders.models.reasons import reason
-from orders.notify.alerts import raise_alert
+from orders.notify.alerts import clear_alert, raise_alert
 from orders.risk.exits import Exit, covered_qty, exit_of, resized
 from orders.sending.unknown_outcome import cancel_unsent
 from orders.store.orders import store_orders
@@ -117,6 +118,16 @@ def _watch(group: OrderGroup, orders: Sequence[Order]) -> None:
     if found and group.broken != found[1]:
         order, group.broken = found
         raise_alert(AlertKind.GROUP_BROKEN, text=group.broken, order=order)
+    elif group.broken and not found:
+        _clear(group, orders)
+
+
+def _clear(group: OrderGroup, orders: Sequence[Order]) -> None:
+    """What was told came of an execution that was told late. A group that was taken back stays broken."""
+    alerts = Alert.objects.filter(kind=AlertKind.GROUP_BROKEN, text=group.broken, cleared_at=None)
+    for alert in alerts.filter(order__in=[order.pk for order in orders]).select_related("order"):
+        clear_alert(AlertKind.GROUP_BROKEN, order=alert.order)
+        group.broken = ""
 
 
 Trouble = tuple[Order, str] | None

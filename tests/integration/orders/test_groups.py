@@ -193,6 +193,15 @@ def test_an_entry_busted_after_its_exits_executed_calls_a_person(order: Order, t
     assert broken() == ["the exits of list B executed 6 more than their entry"]
 
 
+def test_what_a_late_execution_explains_is_told_no_more(order: Order) -> None:
+    entry, profit, stop = bracket(order, "B", [10], [10])
+    gateway = at_broker(entry, profit, stop)
+    gateway.say(trade(profit, 4), *canceled(entry, profit, stop))
+    assert broken() == ["the exits of list B executed 4 more than their entry"]
+    gateway.say(trade(entry, 4))
+    assert (broken(), OrderGroup.objects.get().broken) == ([], "")
+
+
 def test_a_group_that_was_over_is_looked_at_again_after_a_bust(order: Order) -> None:
     entry, profit, stop = bracket(order, "B", [10], [10])
     gateway = at_broker(entry, profit, stop)
