@@ -36,6 +36,7 @@ from orders.booking import (
     duplicates,
     effects,
     external,
+    groups,
     lost_history,
     quantities,
     request_answers,
@@ -110,6 +111,8 @@ class Applying:
         self.set = working_set
         self.flags = flags
         self._touched: dict[Order, Cause] = {}
+        #: Orders that were over when more was told of them than words.
+        self._after_end: dict[Order, Cause] = {}
         self._lost: list[tuple[str, Order, Cause]] = []
         #: Orders of which only the costs are news: these move no other state than FILLED and COMPLETED.
         self._charged: dict[Order, Cause] = {}
@@ -143,6 +146,7 @@ class Applying:
         for order, cause in self._charged.items():
             quantities.settle_costs(order, self.set.executions(order), cause)
         self.set.store()
+        groups.look_again(self._after_end)
         for lost, order, cause in self._lost:
             lost_history.record(self.set, lost, order, cause)
 
@@ -178,6 +182,7 @@ class Applying:
             return
         if report.shown_again:
             effects.come_back(order, cause)
+            self._after_end[order] = cause
             self.flags.group_moved |= order.group_id is not None
         if order.source == Source.EXTERNAL:
             if external.become_whole(order, report):
@@ -276,6 +281,8 @@ class Applying:
         account, exec_id = self._account_of(order, report), execution_id(report.exec_id)
         if any((e.account_id, e.exec_id) == (account, exec_id) for e in self.set.executions(order)):
             return
+        if not order.is_alive:
+            self._after_end[order] = cause
         execution = _execution_of(order, report, account, exec_id, cause)
         self.set.add_execution(order, execution)
         versions = corrections.versions_of(self.set, order, execution)
@@ -291,7 +298,7 @@ class Applying:
         quantities.recount(order, self.set.executions(order))
         external.grow(order, report)
         for other in corrections.follow_move(self.set, order, execution, versions, cause):
-            self._touched[other] = cause
+            self._touched[other] = self._after_end[other] = cause
         said = {name: str(getattr(report, name)) for name in ("exec_id", "last_qty", "last_px", "venue")}
         if execution.allocated:
             said |= {"account": account, "allocated": str(execution.allocated)}

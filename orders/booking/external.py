@@ -17,6 +17,7 @@ from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, Orde
 from brokers.models import InboxMessage, Instrument
 from brokers.postgres import storable
 from orders.booking.matching import WAYS
+from orders.booking.request_answers import was_changed_since
 from orders.booking.working_set import WorkingSet
 from orders.models import Cause, EventKind, Order, Source
 from orders.models.reconciliation.lost import MORE
@@ -121,7 +122,7 @@ def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
     is_told_first = order.ord_type == UNKNOWN != terms.ord_type
     if is_told_first:  # its executions were told before it
         _rewrite(order, ord_type=terms.ord_type, time_in_force=terms.time_in_force)
-    if before != after or is_told_first:
+    if (before != after and not was_changed_since(order, report)) or is_told_first:
         order.order_qty, order.price, order.stop_px = after
         order.record_event(EventKind.TERMS_CHANGED, cause.saying(data=_more(terms)))
 

@@ -18,6 +18,7 @@ from orders.models.execution import (
     Allocated,
     average_px,
     charged,
+    corrects_unheard,
     executed,
     first_days,
     has_executed,
@@ -104,11 +105,13 @@ def is_filled_but_for_busts(order: Order, executions: Iterable[Execution], repor
     """Whether the broker has filled it, and what is missing of it here was taken back.
 
     Its completed orders cannot change any more: what was taken back is not executed again. Their totals may
-    have it still.
+    have it still. How much was taken back of what was never told here, they tell by having what we have.
     """
     is_over = report.status is WorkingStatus.FILLED and report.source == "completedOrder"
     if not is_over or order.cum_qty >= order.order_qty:
         return False
+    if order.cum_qty and report.cum_qty == order.cum_qty and corrects_unheard(executions):
+        return True
     most = order.cum_qty + taken_back(order, executions)
     return most >= order.order_qty and (report.cum_qty or 0) <= most
 

@@ -156,6 +156,8 @@ def _follow_others(known: WorkingSet, order: Order, report: OrderReport, cause: 
     the last replace was sent.
     """
     assert report.terms is not None  # noqa: S101 - the caller has looked
+    if was_changed_since(order, report):
+        return
     shown = comparable(report.terms, order.terms)
     if report.status in LIVING and shown.order_qty <= order.cum_qty:
         # What is executed whole does not live: it tells the rest, or is older than the executions.
@@ -172,6 +174,15 @@ def _follow_others(known: WorkingSet, order: Order, report: OrderReport, cause: 
     former, order.terms = order.terms, shown
     data = {"former": former.as_json(), "terms": shown.as_json()}
     order.record_event(EventKind.TERMS_CHANGED, cause.saying("changed at the broker, not by us", data))
+
+
+def was_changed_since(order: Order, report: OrderReport) -> bool:
+    """Whether more was heard of the order after the look began that shows it as open.
+
+    What a look shows was told when it was read, and a broker that reduces a sibling does so at any time.
+    """
+    is_read_then = report.source == "openOrder" and not report.shown_again
+    return is_read_then and report.snapshot_at is not None and report.snapshot_at <= order.updated_at
 
 
 def _filled_smaller(order: Order, report: OrderReport) -> bool:

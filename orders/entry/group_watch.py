@@ -14,6 +14,7 @@ from uuid import uuid4
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Sum
 
+from brokers.formats import decimal_text
 from brokers.postgres import clock
 from orders.entry.cancel import cancel_order
 from orders.entry.groups import cancel_group
@@ -22,9 +23,11 @@ from orders.errors import OrderError
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
+    Alert,
     AlertKind,
     Cause,
     GroupKind,
+    OcaType,
     Order,
     OrderGroup,
     OrderRequest,
@@ -33,7 +36,7 @@ from orders.models import (
     State,
 )
 from orders.models.reasons import reason
-from orders.notify.alerts import raise_alert
+from orders.notify.alerts import clear_alert, raise_alert
 from orders.risk.exits import Exit, covered_qty, exit_of, resized
 from orders.sending.unknown_outcome import cancel_unsent
 from orders.store.orders import store_orders
@@ -65,8 +68,8 @@ def _settle(group: OrderGroup) -> None:
         why = breaks(GroupKind(group.kind), orders)
         if why:
             _take_back(group, orders, why, now)
-        elif group.kind == GroupKind.BRACKET:
-            _watch_position(group, orders)
+        else:
+            _watch(group, orders)
         if all(order.state not in ALIVE for order in orders):
             group.settled_at = now
         group.save(update_fields=["broken", "settled_at"])
@@ -105,31 +108,90 @@ def _take_back(group: OrderGroup, orders: Sequence[Order], why: str, now: dateti
     store_orders(orders)
 
 
-# --- a position and its exits -----------------------------------------------------------------------------
-def _watch_position(group: OrderGroup, orders: Sequence[Order]) -> None:
-    """An entry that executed while an exit failed, or all of them ended unasked: a person must protect it."""
+# --- what only a person can put right ----------------------------------------------------------------------
+def _watch(group: OrderGroup, orders: Sequence[Order]) -> None:
+    """Call a person, once, to what no order of the group can put right any more."""
+    if group.kind == GroupKind.OCA:
+        found = _executed_together(group, orders)
+    else:
+        found = _without_exit(group, orders) or _beyond_entry(group, orders)
+    if found and group.broken != found[1]:
+        order, group.broken = found
+        raise_alert(AlertKind.GROUP_BROKEN, text=group.broken, order=order)
+    elif group.broken and not found:
+        _clear(group, orders)
+
+
+def _clear(group: OrderGroup, orders: Sequence[Order]) -> None:
+    """What was told came of an execution that was told late. A group that was taken back stays broken."""
+    alerts = Alert.objects.filter(kind=AlertKind.GROUP_BROKEN, text=group.broken, cleared_at=None)
+    for alert in alerts.filter(order__in=[order.pk for order in orders]).select_related("order"):
+        clear_alert(AlertKind.GROUP_BROKEN, order=alert.order)
+        group.broken = ""
+
+
+Trouble = tuple[Order, str] | None
+
+
+def _without_exit(group: OrderGroup, orders: Sequence[Order]) -> Trouble:
+    """An entry that executed while an exit failed, or all of them ended unasked: nothing protects it."""
     entry, exits = orders[0], orders[1:]
-    position = entry.cum_qty - sum((order.cum_qty for order in exits), ZERO)
-    if group.broken or position <= 0:
-        return
+    position = entry.cum_qty - _executed(exits)
+    if position <= 0:
+        return None
     failed = next((order for order in exits if order.state in FAILED_STATES), None)
     if failed is not None:
-        text = f"{failed.cl_ord_id} of list {group.list_id} is {failed.state}, its entry has executed"
-        _call_person(group, failed, text)
-    elif not any(order.state in ALIVE for order in exits) and not _was_asked(exits):
-        text = f"{position.normalize():f} of list {group.list_id} is held without an exit: all have ended"
-        _call_person(group, entry, text)
+        return failed, f"{failed.cl_ord_id} of list {group.list_id} is {failed.state}, its entry has executed"
+    if any(order.state in ALIVE for order in exits) or _was_asked(exits):
+        return None
+    return entry, f"{decimal_text(position)} of list {group.list_id} is held without an exit: all have ended"
+
+
+def _beyond_entry(group: OrderGroup, orders: Sequence[Order]) -> Trouble:
+    """Two exits of one leg executed at once, or the entry was busted after them: the position is turned.
+
+    An entry that may still execute may have done so already.
+    """
+    entry, exits = orders[0], orders[1:]
+    over = _executed(exits) - covered_qty(entry)
+    if over <= 0:
+        return None
+    return entry, f"the exits of list {group.list_id} executed {decimal_text(over)} more than their entry"
+
+
+def _executed_together(group: OrderGroup, orders: Sequence[Order]) -> Trouble:
+    """Alternatives that both executed: where one reduces the others, more of them than of one alone."""
+    executed = [order for order in orders if order.cum_qty]
+    if len(executed) < 2:
+        return None
+    if group.oca_type != OcaType.CANCEL:
+        sizes = {order.pk: _largest(order) for order in executed}
+        twice = sum(order.cum_qty >= sizes[order.pk] for order in executed) > 1
+        alike = len(set(sizes.values())) == 1  # the broker rounds what it reduces in proportion
+        if not twice and not (alike and _executed(executed) > max(sizes.values())):
+            return None
+    names = " and ".join(order.cl_ord_id for order in executed)
+    return executed[-1], f"{names} of list {group.list_id} have executed, though one ends the other"
+
+
+def _executed(orders: Sequence[Order]) -> Decimal:
+    return sum((order.cum_qty for order in orders), ZERO)
+
+
+def _largest(order: Order) -> Decimal:
+    """The most that it was ever for: the broker lowers it as the others execute."""
+    sent = (Decimal(attempt.payload["order_qty"]) for attempt in order.attempts.all())
+    return max(order.order_qty, *sent, ZERO)
 
 
 def _was_asked(exits: Sequence[Order]) -> bool:
-    return any(order.reason_code == "CANCELED_ON_REQUEST" for order in exits)
+    asked = OrderRequest.objects.filter(
+        order__in=[order.pk for order in exits], kind=RequestKind.CANCEL, state=RequestState.ACCEPTED
+    )
+    return asked.exclude(requested_by=ACTOR).exists()
 
 
-def _call_person(group: OrderGroup, order: Order, text: str) -> None:
-    group.broken = text
-    raise_alert(AlertKind.GROUP_BROKEN, text=text, order=order)
-
-
+# --- a position and its exits -----------------------------------------------------------------------------
 def _follow_entry(group: OrderGroup, entry: Order, exits: Sequence[Order], now: datetime) -> None:
     """Ask for exits of the size that their entry has executed and may still execute.
 

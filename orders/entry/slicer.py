@@ -16,7 +16,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 
 from brokers.formats import decimal_text
@@ -31,9 +31,22 @@ from orders.entry.place import drafted, dry_run, require_form
 from orders.entry.reading.ticket import Ticket
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
-from orders.models import ALIVE, SLICING, IfLate, Order, SlicedOrder, SliceState, Source, State
+from orders.models import (
+    ALIVE,
+    SLICING,
+    AlertKind,
+    IfLate,
+    Order,
+    OrderRequest,
+    RequestKind,
+    SlicedOrder,
+    SliceState,
+    Source,
+    State,
+)
 from orders.models.reasons import reason
 from orders.notify import wakeup
+from orders.notify.alerts import raise_alert
 from orders.risk.report import CheckResult
 from orders.risk.slicing import LEAST_INTERVAL, Schedule, next_slice
 from orders.store.orders import record_orders
@@ -254,12 +267,12 @@ def cancel_sliced(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
         if parent.state != SliceState.ENDING:
             parent.move(SliceState.ENDING, actor=actor, at=at, text="cancel requested")
             parent.save()
-    _cancel_children(parent, actor, at)
+    _cancel(parent.children.all(), actor, at)
     return parent
 
 
-def _cancel_children(parent: SlicedOrder, actor: str, at: datetime) -> None:
-    for child in parent.children.filter(state__in=ALIVE).values_list("id", flat=True):
+def _cancel(children: QuerySet[Order], actor: str, at: datetime) -> None:
+    for child in children.filter(state__in=ALIVE).values_list("id", flat=True):
         try:
             cancel_order(child, actor=actor, at=at)
         except OrderOver:
@@ -292,6 +305,8 @@ def _work(parent_id: UUID) -> None:
         has = progress(parent, now=now)
         if _close(parent, has, now) or parent.state != SliceState.RUNNING:
             parent.save()
+            if parent.state == SliceState.ENDING:
+                transaction.on_commit(lambda: _cancel_unasked(parent, now))
             return
         if why := _refusal(parent):
             parent.paused_at = now
@@ -338,14 +353,14 @@ def _refusal(parent: SlicedOrder) -> str:
         last is None
         or last.state not in CLOSED_BADLY
         or last.reason_code == "STALE"
-        or last.updated_at <= _resumed_at(parent)
+        or last.updated_at <= _moved_at(parent)
     ):
         return ""
     return f"slice {last.cl_ord_id} is {last.state}: {last.reason_text}"
 
 
-def _resumed_at(parent: SlicedOrder) -> datetime:
-    """When a person last let it go on: what was refused before is known to them."""
+def _moved_at(parent: SlicedOrder) -> datetime:
+    """When its state changed last: what was refused before a person let it go on is known to them."""
     return datetime.fromisoformat(parent.history[-1]["at"])
 
 
@@ -364,7 +379,7 @@ def schedule_of(parent: SlicedOrder) -> Schedule:
 def _close(parent: SlicedOrder, has: Progress, now: datetime) -> bool:
     """Move to the end what is over; whether nothing is to be sent."""
     if has.cum_qty >= parent.order_qty:
-        parent.move(SliceState.DONE, actor="slicer", at=now)
+        _finish(parent, has, now)
     elif parent.state == SliceState.ENDING and not has.open_qty:
         canceled = any(line["text"] == "cancel requested" for line in parent.history)
         end = SliceState.CANCELED if canceled else SliceState.ENDED
@@ -377,11 +392,33 @@ def _close(parent: SlicedOrder, has: Progress, now: datetime) -> bool:
     return True
 
 
+def _finish(parent: SlicedOrder, has: Progress, now: datetime) -> None:
+    """All of it has executed. A slice that is out all the same took the place of one that was filled late."""
+    if has.open_qty and parent.state == SliceState.ENDING:
+        return
+    if has.open_qty:
+        _end(parent, "all of it has executed", now)
+        return
+    over = has.cum_qty - parent.order_qty
+    text = f"{decimal_text(over)} more than {decimal_text(parent.order_qty)} executed" if over else ""
+    parent.move(SliceState.DONE, actor="slicer", at=now, text=text)
+    if over and (last := parent.children.filter(cum_qty__gt=0).order_by("id").last()):
+        raise_alert(AlertKind.OVERFILL, order=last, subject="slices", text=f"{parent.cl_ord_id}: {text}.")
+
+
 def _end(parent: SlicedOrder, why: str, now: datetime) -> None:
     """No further slices; what is out is canceled. It is over once the broker has said so."""
     parent.paused_at = None
     parent.move(SliceState.ENDING, actor="slicer", at=now, text=why)
-    transaction.on_commit(lambda: _cancel_children(parent, "slicer", now))
+    transaction.on_commit(lambda: _cancel_unasked(parent, now))
+
+
+def _cancel_unasked(parent: SlicedOrder, now: datetime) -> None:
+    """Ask for the cancel of what is out, once: again only after a crash that came before it was asked."""
+    asked = OrderRequest.objects.filter(
+        order=OuterRef("pk"), kind=RequestKind.CANCEL, requested_at__gte=_moved_at(parent)
+    )
+    _cancel(parent.children.filter(~Exists(asked)), "slicer", now)
 
 
 def _rest(parent: SlicedOrder, has: Progress) -> str:

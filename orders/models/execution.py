@@ -236,6 +236,15 @@ def taken_back(order: Order, executions: Iterable[Execution]) -> Decimal:
     return sum(most.values(), ZERO) - counting
 
 
+def corrects_unheard(executions: Iterable[Execution]) -> bool:
+    """Whether one of them corrects or busts what was never told here."""
+    first: dict[str, int] = {}
+    for one in executions:
+        if one.exec_root:
+            first[one.exec_root] = min(first.get(one.exec_root, _version(one)[0]), _version(one)[0])
+    return any(version > 1 for version in first.values())
+
+
 def average_px(executions: Iterable[Execution]) -> Decimal:
     """Quantity-weighted price of the executions; 0 when nothing was executed."""
     rows = list(executions)

@@ -361,10 +361,15 @@ def sendable(kind: GroupKind, members: Sequence[Order]) -> list[Order]:
         return [] if any(order.cum_qty for order in members) else unsent
     entry = members[0]
     if entry.state == State.CREATED:
-        whole = len(unsent) == len(members) and not _are_too_large(entry, members[1:])
-        return unsent if whole else []
+        whole = all(order.state == State.CREATED or _was_canceled_here(order) for order in members)
+        return unsent if whole and not _are_too_large(entry, members[1:]) else []
     # The exits of an entry that is there were lost: they are sent after it.
     return unsent if entry.state in (*OPEN, *EXECUTED) else []
+
+
+def _was_canceled_here(order: Order) -> bool:
+    """Whether it never left us because somebody asked for its cancel: the others do without it."""
+    return order.state == State.CANCELED and order.reason_code == "CANCELED_BEFORE_SENDING"
 
 
 def _are_too_large(entry: Order, exits: Sequence[Order]) -> bool:

@@ -39,6 +39,8 @@ PARTS = [trade(1, 4), trade(2, 6), fee(1), fee(2)]
         ([*PARTS, bust(1)], 10, 6),
         ([*WHOLE, trade(1, 7, version=2)], 7, 7),
         ([*WHOLE, looked(FILLED, executed=10), bust(1)], 0, 0),
+        ([trade(1, 7, version=2)], 7, 7),  # what it corrects was never told
+        ([trade(2, 6), fee(2), bust(1)], 6, 6),
     ],
 )
 def test_what_is_filled_but_for_what_was_taken_back_is_over_without_a_break(

@@ -10,13 +10,25 @@ from django.db.models import F
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
+from orders.entry.cancel import cancel_order
 from orders.entry.group_watch import BATCH_SIZE, settle_groups
 from orders.entry.groups import GroupTicket, place_group
 from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.entry.replace import Change, replace_order
 from orders.errors import TicketInvalid
-from orders.models import Alert, AlertKind, GroupKind, Order, OrderGroup, OrderRequest, Source, State
+from orders.models import (
+    Alert,
+    AlertKind,
+    GroupKind,
+    OcaType,
+    Order,
+    OrderGroup,
+    OrderRequest,
+    Source,
+    State,
+)
 from orders.sending.claim import sendable
+from tests.integration.orders.raw_words import RawGateway, execution, status
 
 
 def ticket(name: str, side: Side, quantity: int = 10, **terms: Any) -> Ticket:
@@ -123,3 +135,123 @@ def test_a_chain_whose_entry_was_made_smaller_waits_for_its_exits(order: Order) 
     members = list(Order.objects.filter(group=entry.group).order_by("group_rank"))
     assert [one.order_qty for one in members] == [4, 4, 4]
     assert sendable(GroupKind.BRACKET, members) == members
+
+
+def test_a_chain_goes_out_without_the_exit_that_was_canceled_here(order: Order) -> None:
+    entry, profit, _ = bracket(order, "W", [10], [10])
+    cancel_order(profit.id, actor="client:algo", at=timezone.now())
+    settle_groups("main")
+    members = list(Order.objects.filter(group=entry.group).order_by("group_rank"))
+    assert [one.cl_ord_id for one in sendable(GroupKind.BRACKET, members)] == ["WE", "WS0"]
+
+
+# --- what the broker makes of them -------------------------------------------------------------------------
+def at_broker(*orders: Order) -> RawGateway:
+    """All of them work, from order id 42 on; who tells of them."""
+    for number, one in enumerate(orders, start=42):
+        numbers = {"perm_id": 1700000000 + number, "broker_order_id": number, "broker_client_id": 1}
+        Order.objects.filter(pk=one.pk).update(state=State.PENDING, claimed_at=timezone.now(), **numbers)
+        one.refresh_from_db()
+    return RawGateway()
+
+
+def trade(order: Order, shares: int, version: int = 1) -> list[str]:
+    number, side = order.broker_order_id, "BOT" if order.side == Side.BUY else "SLD"
+    exec_id = f"0000e0d5.6a{number}.01.{version:02}"
+    told = {"orderId": number, "permId": order.perm_id, "orderRef": order.order_ref, "side": side}
+    return execution(execId=exec_id, shares=shares, **told)
+
+
+def canceled(*orders: Order) -> list[list[str]]:
+    return [status("Cancelled", order_id=one.broker_order_id, perm_id=one.perm_id) for one in orders]
+
+
+def broken() -> list[str]:
+    """What a person is called to, after the sweep has looked."""
+    settle_groups("main")
+    alerts = Alert.objects.filter(kind=AlertKind.GROUP_BROKEN, cleared_at=None).order_by("id")
+    return list(alerts.values_list("text", flat=True))
+
+
+def test_exits_that_execute_more_than_their_entry_call_a_person(order: Order) -> None:
+    entry, profit, stop = bracket(order, "B", [10], [10])
+    gateway = at_broker(entry, profit, stop)
+    gateway.say(trade(profit, 10))
+    assert broken() == []  # the entry's may still be told
+    gateway.say(trade(entry, 10), trade(stop, 10))
+    assert broken() == ["the exits of list B executed 10 more than their entry"]
+
+
+@pytest.mark.parametrize("told_first", ["entry", "exits"])
+def test_an_entry_busted_after_its_exits_executed_calls_a_person(order: Order, told_first: str) -> None:
+    entry, profit, stop = bracket(order, "B", [10], [10])
+    gateway = at_broker(entry, profit, stop)
+    fills = [trade(entry, 10), trade(profit, 10)]
+    gateway.say(*(fills if told_first == "entry" else reversed(fills)), *canceled(stop))
+    assert broken() == []
+    gateway.say(trade(entry, 4, 2), *canceled(entry))
+    assert broken() == ["the exits of list B executed 6 more than their entry"]
+
+
+def test_what_a_late_execution_explains_is_told_no_more(order: Order) -> None:
+    entry, profit, stop = bracket(order, "B", [10], [10])
+    gateway = at_broker(entry, profit, stop)
+    gateway.say(trade(profit, 4), *canceled(entry, profit, stop))
+    assert broken() == ["the exits of list B executed 4 more than their entry"]
+    gateway.say(trade(entry, 4))
+    assert (broken(), OrderGroup.objects.get().broken) == ([], "")
+
+
+def test_a_group_that_was_over_is_looked_at_again_after_a_bust(order: Order) -> None:
+    entry, profit, stop = bracket(order, "B", [10], [10])
+    gateway = at_broker(entry, profit, stop)
+    gateway.say(trade(entry, 10), trade(profit, 10), *canceled(stop))
+    settle_groups("main")
+    assert OrderGroup.objects.get().settled_at
+    gateway.say(trade(profit, 0, 2), *canceled(profit))
+    assert broken() == ["10 of list B is held without an exit: all have ended"]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_an_entry_that_executes_after_its_exits_ended_calls_a_person(order: Order, asked: bool) -> None:
+    entry, *exits = bracket(order, "B", [10], [10])
+    gateway = at_broker(entry, *exits)
+    if asked:
+        cancel_order(exits[0].id, actor="client:algo", at=timezone.now())
+    gateway.say(*canceled(entry, *exits))
+    settle_groups("main")
+    gateway.say(trade(entry, 4))
+    assert broken() == ([] if asked else ["4 of list B is held without an exit: all have ended"])
+
+
+def test_an_entry_taken_back_that_executes_late_calls_a_person(order: Order) -> None:
+    entry, *exits = bracket(order, "B", [10], [10])
+    gateway = at_broker(entry, *exits)
+    gateway.say(*canceled(entry))
+    settle_groups("main")
+    assert {one.kind for one in OrderRequest.objects.filter(order__in=exits)} == {"CANCEL"}
+    gateway.say(*canceled(*exits), trade(entry, 4))
+    assert broken() == ["4 of list B is held without an exit: all have ended"]
+
+
+@pytest.mark.parametrize(
+    ("oca_type", "executed", "calls"),
+    [
+        (OcaType.CANCEL, (10, 10), True),
+        (OcaType.CANCEL, (4, 3), True),
+        (OcaType.CANCEL, (10, 0), False),
+        (OcaType.REDUCE, (4, 6), False),
+        (OcaType.REDUCE, (4, 7), True),
+        (OcaType.REDUCE_WITHOUT_BLOCK, (10, 10), True),
+    ],
+)
+def test_alternatives_that_execute_together_call_a_person(
+    order: Order, oca_type: OcaType, executed: tuple[int, int], calls: bool
+) -> None:
+    tickets = ticket("A", Side.BUY, price=190), ticket("B", Side.BUY, price=180)
+    group = GroupTicket(list_id="O", kind=GroupKind.OCA, oca_type=oca_type, orders=tickets)
+    assert order.client
+    both = place_group(group, client=order.client, source=Source.API, received_at=timezone.now()).orders
+    at_broker(*both).say(*(trade(*one) for one in zip(both, executed, strict=True) if one[1]))
+    text = "A and B of list O have executed, though one ends the other"
+    assert broken() == ([text] if calls else [])

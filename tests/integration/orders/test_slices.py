@@ -16,7 +16,20 @@ from orders.controls.halts.kill_work import work_kills
 from orders.entry import slicer
 from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.errors import RefusedByCheck
-from orders.models import AccountLimit, IfLate, KillAction, Order, SlicedOrder, SliceState, State
+from orders.models import (
+    AccountLimit,
+    Alert,
+    AlertKind,
+    IfLate,
+    KillAction,
+    Order,
+    OrderRequest,
+    SlicedOrder,
+    SliceState,
+    State,
+)
+from tests.integration.orders.raw_words import RawGateway
+from tests.integration.orders.test_groups import at_broker, canceled, trade
 from tests.integration.persons import person
 
 NOW = timezone.now
@@ -190,3 +203,70 @@ def test_a_kill_of_a_strategy_leaves_the_slices_of_others_alone(order: Order) ->
     press("strategy:other", KillAction.CANCEL, actor=person("jo"), reason="runs away")
     work_kills("main", lambda: None, lambda: False)
     assert look(parent).state == SliceState.RUNNING
+
+
+# --- what the broker tells after the end --------------------------------------------------------------------
+def one_out(order: Order, **terms: Any) -> tuple[SlicedOrder, Order, RawGateway]:
+    """A parent whose first slice works at the broker; who tells of it."""
+    parent = look(sliced(order, **terms))
+    (child,) = parent.children.all()
+    return parent, child, at_broker(child)
+
+
+def canceled_slices(parent: SlicedOrder) -> list[str]:
+    asked = OrderRequest.objects.filter(order__parent=parent, kind="CANCEL").order_by("id")
+    return [one.order.cl_ord_id for one in asked]
+
+
+def test_what_is_out_is_canceled_though_a_crash_came_before(
+    order: Order, django_capture_on_commit_callbacks: Any
+) -> None:
+    parent, child, _ = one_out(order)
+    move(parent, seconds=606)
+    assert look(parent).state == SliceState.ENDING  # and what follows the commit never ran
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            look(parent)
+        assert canceled_slices(parent) == [child.cl_ord_id]
+
+
+def test_a_slice_busted_after_the_end_takes_the_parent_out_of_done(order: Order) -> None:
+    parent, child, gateway = one_out(order)
+    gateway.say(trade(child, 20))
+    for _ in range(4):
+        move(parent, seconds=121)
+        execute(look(parent))
+    assert look(parent).state == SliceState.DONE
+    gateway.say(trade(child, 15, 2), *canceled(child))
+    move(parent, seconds=6)
+    assert look(parent).state == SliceState.ENDED
+    assert parent.reason == f"more was told of {child.cl_ord_id} after it was over: 5 of 100 not executed"
+
+
+def test_a_slice_executed_after_the_end_changes_what_its_parent_says(order: Order) -> None:
+    parent, child, gateway = one_out(order)
+    gateway.say(*canceled(child))
+    move(parent, seconds=606)
+    assert look(parent, 2).state == SliceState.ENDED
+    gateway.say(trade(child, 20))
+    assert look(parent, 2).state == SliceState.ENDED
+    assert parent.reason.endswith("80 of 100 not executed, 80 of it never sent")
+
+
+def test_a_slice_that_is_out_when_all_has_executed_is_canceled(
+    order: Order, django_capture_on_commit_callbacks: Any
+) -> None:
+    parent, child, gateway = one_out(order)
+    gateway.say(*canceled(child))
+    for _ in range(3):
+        move(parent, seconds=121)
+        execute(look(parent))
+    move(parent, seconds=121)
+    last = look(parent).children.order_by("id").last()
+    assert last is not None and last.state == State.CREATED
+    Order.objects.filter(pk=last.pk).update(state=State.PENDING, broker_order_id=77, claimed_at=NOW())
+    gateway.say(trade(child, 25))
+    with django_capture_on_commit_callbacks(execute=True):
+        look(parent)
+    assert (parent.state, canceled_slices(parent)) == (SliceState.ENDING, [last.cl_ord_id])
+    assert Alert.objects.filter(kind=AlertKind.LATE_FILL, order=child).exists()

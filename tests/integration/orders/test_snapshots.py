@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
@@ -54,10 +55,13 @@ def desk(db: None, settings: Any) -> User:
 
 
 def look(
-    *orders: OrderReport, full: bool = True, executions: tuple[ExecutionReport, ...] = ()
+    *orders: OrderReport,
+    full: bool = True,
+    executions: tuple[ExecutionReport, ...] = (),
+    began: datetime | None = None,
 ) -> SessionFlags:
     """A complete snapshot that shows this, applied; what it tells the session."""
-    now = timezone.now()
+    now = began or timezone.now()
     snapshot = Snapshot(
         accounts=("DU1234567",),
         snapshot_id=uuid4().hex, started_at=now, finished_at=now, connection_started_at=LONG_AGO, full=full,
@@ -131,6 +135,22 @@ def test_a_missing_order_is_a_break_until_two_snapshots_agree(desk: User) -> Non
     assert Break.objects.get(kind=BreakKind.ORDER).closed_at is None
     look(shown(story))
     assert Break.objects.get(kind=BreakKind.ORDER).closed_by == "system"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_look_that_began_before_a_change_at_the_broker_does_not_undo_it(desk: User, ours: bool) -> None:
+    story = working(desk)
+    old = shown(story) if ours else external()
+    look(old)
+    began = timezone.now()
+    reduced = msgspec.structs.replace(old, terms=msgspec.structs.replace(TERMS, order_qty=Decimal(60)))
+    note = InboundMessage(event=reduced, dedup_key=uuid4().hex, raw={}, received_at=timezone.now())
+    apply_items("main", [note], SessionFlags())
+    row = Order.objects.get(perm_id=old.identity.perm_id)
+    for at, right in ((began, 60), (None, 100)):
+        look(old, began=at)
+        row.refresh_from_db()
+        assert (row.order_qty, row.leaves_qty) == (right, right)
 
 
 def external(perm_id: int = 77) -> OrderReport:
