@@ -31,6 +31,18 @@ def _in_force(row: ScopeState) -> InForce:
     return InForce(scope=row.scope, state=TradingState(row.state), reason=row.reason, set_at=row.set_at)
 
 
+def lock_state(scope: str, *, by: str = "") -> ScopeState:
+    """The row of a scope's state, locked until the end of the transaction.
+
+    It is locked before any kill of the scope: what stops the scope while a kill is pressed, concluded or
+    released comes whole before or whole after it, and nobody waits in a ring.
+    """
+    row, _ = ScopeState.objects.select_for_update().get_or_create(
+        scope=scope, defaults={"state": TradingState.ACTIVE, "reason": "", "set_by": by[:150]}
+    )
+    return row
+
+
 def put_state(scope: str, state: TradingState, *, by: str, reason: str, of_kill: bool = False) -> bool:
     """Set a scope's state; whether it was another one. Every process sees it with its next order.
 
@@ -39,9 +51,7 @@ def put_state(scope: str, state: TradingState, *, by: str, reason: str, of_kill:
     of it stands (lost history, a loss, a pause), and is no act `of_kill`, outlives the kill's release.
     """
     with transaction.atomic():
-        row, _ = ScopeState.objects.select_for_update().get_or_create(
-            scope=scope, defaults={"state": TradingState.ACTIVE, "reason": "", "set_by": by[:150]}
-        )
+        row = lock_state(scope, by=by)
         before = TradingState(row.state)
         row.state, row.reason, row.set_by, row.set_at = state, reason[:500], by[:150], Now()
         row.save()
@@ -63,6 +73,7 @@ def stop(scope: str, *, by: str, reason: str) -> bool:
     ends as HALTED, and so does its release.
     """
     with transaction.atomic():
+        lock_state(scope, by=by)
         if not _is_being_flattened(scope):
             return put_state(scope, TradingState.HALTED, by=by, reason=reason)
         KillSwitch.objects.filter(scope=scope, released_at=None).update(state_before=TradingState.HALTED)

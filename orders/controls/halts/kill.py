@@ -17,7 +17,7 @@ from orders.models import ApprovalKind, KillAction, KillStatus, KillSwitch, Orde
 from orders.models.order import GROUP_ORDERS
 from orders.notify.questions import HEARTBEAT_LIMIT
 from orders.risk.scopes import ScopeKind, parse_scope
-from orders.store.states import put_state
+from orders.store.states import lock_state, put_state
 
 #: What a session's `progress` lists of the broker.
 SEEN = ("at_broker", "positions", "snapshots")
@@ -35,6 +35,7 @@ def press(scope: str, action: KillAction, *, actor: Actor, reason: str) -> KillS
         text = "Positions are of accounts, not of strategies: cancel, then close them or flatten the account."
         raise ScopeInvalid({"scope": [text]})
     with transaction.atomic():
+        lock_state(scope, by=actor.name)
         kill = KillSwitch.objects.create(
             scope=scope,
             action=action,
@@ -66,6 +67,7 @@ def release(kill_id: UUID, *, actor: Actor, reason: str) -> KillSwitch:
     if not reason.strip():
         raise ScopeInvalid({"reason": ["Please say why."]})
     with transaction.atomic():
+        lock_state(KillSwitch.objects.values_list("scope", flat=True).get(pk=kill_id))
         kill = KillSwitch.objects.select_for_update().get(pk=kill_id)
         require_other(ApprovalKind.KILL_RELEASE, actor, kill)
         if kill.released_at:

@@ -44,7 +44,7 @@ from orders.models import (
 from orders.models.references import order_id_of
 from orders.risk.scopes import ScopeKind, parse_scope
 from orders.store import advisors
-from orders.store.states import put_state
+from orders.store.states import lock_state, put_state
 
 log = logging.getLogger(__name__)
 
@@ -302,6 +302,7 @@ class Round:
     def _store(self, proof: dict[str, Any] | None, *, quiet: bool) -> None:
         """Keep what this round found; two good snapshots in a row prove the session."""
         with transaction.atomic():
+            lock_state(self.kill.scope)
             kill = KillSwitch.objects.select_for_update().get(pk=self.kill.pk)
             if kill.status == KillStatus.PROVEN or kill.released_at:
                 return

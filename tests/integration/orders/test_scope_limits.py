@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
@@ -22,10 +24,11 @@ from orders.errors import RefusedByCheck
 from orders.instruments.prices import last_prices
 from orders.instruments.rates import exchange_rates
 from orders.models import AccountLimit, KillAction, Order, ScopeLimit, ScopeState, TradingState
-from orders.store.states import put_state
+from orders.store.states import put_state, stop
 from tests.integration.orders.conftest import seed_desk
-from tests.integration.orders.test_use_limits import ACCOUNT, OTHER, limit, place, ticket
+from tests.integration.orders.test_use_limits import ACCOUNT, OTHER, limit, place, somebody_waits, ticket
 from tests.integration.persons import person
+from tradedesk.stack.polling import eventually
 
 
 @pytest.fixture
@@ -277,6 +280,24 @@ def test_a_loss_halts_no_account_while_a_kill_closes_its_positions(desk: User, s
     assert "HALTED" not in [told(watch, -2_000) for _ in range(5)]
     release(kill.id, actor=person("kim"), reason="it does not end")
     assert [told(watch, -2_000) for _ in range(3)][-1] == "HALTED"
+
+
+def test_a_stop_beside_the_press_of_a_kill_outlives_its_release(desk: User) -> None:
+    scope = f"account:{ACCOUNT}"
+
+    def pressed() -> UUID:
+        try:
+            return press(scope, KillAction.CANCEL, actor=person("jo"), reason="runs away").id
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            stop(scope, by="checks", reason="seven executions in a minute")
+            kill = pool.submit(pressed)
+            eventually(somebody_waits)  # with the state before, which nobody else sees yet
+        release(kill.result(60), actor=person("kim"), reason="all clear")
+    assert ScopeState.objects.get(pk=scope).state == "HALTED"
 
 
 @pytest.mark.parametrize(
