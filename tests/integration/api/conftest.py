@@ -25,9 +25,9 @@ from orders.entry.place import place_order
 from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.models import Order, Source
 from tests.groups import GROUPS_AGAIN
-from tests.seeded import ACCOUNT, OTHER, desk_again
-
-__all__ = ["ACCOUNT", "OTHER"]
+from tests.seeded import ACCOUNT as ACCOUNT
+from tests.seeded import OTHER as OTHER
+from tests.seeded import desk_again
 
 
 @pytest.fixture(autouse=True)

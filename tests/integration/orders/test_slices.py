@@ -270,3 +270,16 @@ def test_a_slice_that_is_out_when_all_has_executed_is_canceled(
         look(parent)
     assert (parent.state, canceled_slices(parent)) == (SliceState.ENDING, [last.cl_ord_id])
     assert Alert.objects.filter(kind=AlertKind.LATE_FILL, order=child).exists()
+
+
+def test_more_executed_than_the_parent_asked_for_calls_a_person(order: Order) -> None:
+    parent, child, gateway = one_out(order)
+    gateway.say(*canceled(child))
+    for _ in range(4):
+        move(parent, seconds=121)
+        execute(look(parent))
+    assert look(parent).state == SliceState.DONE
+    gateway.say(trade(child, 20))
+    assert look(parent, 2).state == SliceState.DONE
+    (alert,) = Alert.objects.filter(kind=AlertKind.OVERFILL)
+    assert alert.text == "S1: 20 more than 100 executed."

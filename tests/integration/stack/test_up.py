@@ -216,6 +216,7 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password(up: Up, n
     assert up.everything() == []
 
 
+@pytest.mark.soak
 def test_a_start_does_not_wait_for_a_person_to_release_a_session(migrated: Up) -> None:
     """As after a restore: the desk must be up for somebody to look at it."""
     with DataFolder(migrated.folder) as folder:
