@@ -100,8 +100,7 @@ def test_a_full_disk_of_postgresql_takes_no_order_says_so_and_heals(
             # The server ends by itself once it needs a new file of its log: then only its disk is known.
             assert "0% of the disk" in told
             assert FULL in told or ENDED in told
-            fill_wal(up)
-            eventually(lambda: ENDED in readyz(up.urls.http), limit=120)
+            eventually(lambda: ends_with_a_full_log(up), limit=120)
             taken = len(flow.taken)
             time.sleep(3)
             assert len(flow.taken) == taken
@@ -117,11 +116,15 @@ def refusal(up: Up) -> dict[str, Any]:
     return {} if answer.is_success else dict(answer.json())
 
 
-def fill_wal(up: Up) -> None:
-    """Have the server begin files of its log until there is no room for one: it ends then."""
+def ends_with_a_full_log(up: Up) -> bool:
+    """Have the server begin files of its log until there is no room for one; whether it has ended then.
+
+    A busy server refuses connections that it takes a moment later.
+    """
     password = (up.folder / "postgres_password").read_text().strip()
     url = json.loads((up.folder / "stack.json").read_text())["DATABASE_URL"]
     owner = {"user": ROLE, "password": password, "autocommit": True}
     with suppress(psycopg.OperationalError), psycopg.connect(url, **owner) as connection:
         while True:
             connection.execute("SELECT pg_logical_emit_message(false, 'drill', repeat('x', 4000000))")
+    return ENDED in readyz(up.urls.http)

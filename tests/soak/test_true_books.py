@@ -198,6 +198,8 @@ def test_a_doubt_over_the_gateways_midnight_is_a_persons(stack: System) -> None:
     stack.control.fault(kind="drop_place", count=1)
     lost = stack.api.placed(**{**resting(), "max_age": "600"})
     eventually(lambda: stack.api.state(lost["id"]) == "SENT", limit=left)
+    # A link that is back at once must not tell of the fill while it is still today.
+    stack.control.fault(kind="empty_lists", delay_ms=int(left + 10) * 1000)
     filled = fill_unheard(stack)
     assert time.monotonic() < midnight
     stack.control.fault(kind="restart", seconds=max(midnight - time.monotonic(), 0) + 5)
