@@ -303,10 +303,10 @@ def _work(parent_id: UUID) -> None:
         if parent is None or parent.state not in SLICING:
             return
         has = progress(parent, now=now)
+        if parent.state == SliceState.ENDING:  # a crash may have come before the cancels that follow its end
+            transaction.on_commit(lambda: _cancel_unasked(parent, now))
         if _close(parent, has, now) or parent.state != SliceState.RUNNING:
             parent.save()
-            if parent.state == SliceState.ENDING:
-                transaction.on_commit(lambda: _cancel_unasked(parent, now))
             return
         if why := _refusal(parent):
             parent.paused_at = now
