@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -14,9 +13,8 @@ from pytest_django import DjangoDbBlocker
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from orders.notify import redis_client
-from tests.groups import KEEP_GROUPS
 from tests.plugin import is_copy
-from tests.seeded import keep_seeded
+from tests.seeded import keep_groups, keep_seeded
 from tradedesk.stack.template import MIGRATED
 
 
@@ -78,9 +76,7 @@ def one_walk() -> Iterator[None]:
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, quick_flush: None) -> None:
     """The first test finds what every later one finds: not the rows that only migrations make."""
     with django_db_blocker.unblock():
-        with connection.cursor() as cursor:
-            cursor.execute(KEEP_GROUPS)
-        call_command("flush", verbosity=0, interactive=False)
+        keep_groups()
         keep_seeded()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
 import pytest
+from django.db import transaction
 from hypothesis import settings
 
 #: Set by .ci/soak to what each number of examples is multiplied with.
@@ -23,6 +25,21 @@ def examples(count: int, *like: settings, **more: Any) -> settings:
     `make test` is content with a third of them; what it finds only now and then, `make soak` finds.
     """
     return settings(*like, max_examples=count // 3 if DEPTH == 1 else count * DEPTH, deadline=None, **more)
+
+
+def each_taken_back(test: Callable[..., None]) -> Callable[..., None]:
+    """A property whose examples share one transaction: rows that one leaves make all later ones slower.
+
+    In a transaction no version of a row is vacuumed, and an unlucky plan reads them all for each row.
+    """
+
+    @wraps(test)
+    def example(*args: Any, **named: Any) -> None:
+        with transaction.atomic():
+            test(*args, **named)
+            transaction.set_rollback(True)
+
+    return example
 
 
 def more_in_soak(quick: Iterable[Any], later: Iterable[Any]) -> list[Any]:

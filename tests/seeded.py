@@ -1,6 +1,7 @@
-"""What `manage.py seed` makes, made once per process and copied where a test wants it: a tenth of the time.
+"""What migrations and `manage.py seed` make, made once per process and copied where a test wants it.
 
-There are two sets, because the second person belongs to the groups of the desk where those are, and a third
+The groups of the desk, which the flush takes away, are a set of their own. Of what `seed` makes there are
+two sets, because the second person belongs to the groups of the desk where those are, and a third
 of a desk at work: with these groups, its instruments resolved and a second account.
 """
 
@@ -24,10 +25,9 @@ from brokers.models import BrokerAccount, Instrument
 from orders.entry.limits.rules import rules_cache
 from orders.management.commands.seed import APPROVER, DESK_USER, write_secret
 from orders.models import AccountLimit
-from tests.groups import GROUPS_AGAIN, TABLES
 
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
-DESK = "desk"
+DESK, GROUPS = "desk", "groups"
 QUICK_HASH = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
 #: The first passwords, by who has them: a copied row is of use with them alone.
 _passwords: dict[tuple[bool, str], str] = {}
@@ -61,7 +61,8 @@ KEEP = """
     END $keep$
 """
 #: What migrations made is not emptied between tests.
-NOT_SEEDED = {"django_content_type", "auth_permission", "django_migrations", *TABLES}
+NOT_EMPTIED = {"django_content_type", "auth_permission", "django_migrations"}
+OF_GROUPS = ("auth_group", "auth_group_permissions")
 
 
 def schema(with_groups: bool) -> str:
@@ -69,28 +70,34 @@ def schema(with_groups: bool) -> str:
     return "seeded_groups" if with_groups else "seeded"
 
 
+def keep_groups() -> None:
+    """Keep the groups that migrations made; leaves it empty."""
+    empty(leave=OF_GROUPS)
+    keep(GROUPS)
+    empty()
+
+
 def keep_seeded() -> None:
     """Seed the empty database twice, without the groups and with them, and keep the rows; leaves it empty."""
     for with_groups in (False, True):
-        with tempfile.TemporaryDirectory() as folder, connection.cursor() as cursor:
+        with tempfile.TemporaryDirectory() as folder:
             if with_groups:
-                cursor.execute(GROUPS_AGAIN)
-                empty(leave=TABLES)  # what triggers recorded of the groups comes with the groups
+                groups_again()
             with override_settings(PASSWORD_HASHERS=QUICK_HASH, DATA_DIR=Path(folder)):
                 call_command("seed", stdout=StringIO())
-            keep(schema(with_groups))
+            keep(schema(with_groups), leave=OF_GROUPS)
             for who in (DESK_USER, APPROVER):
                 if (file := Path(folder, f"{who}_password")).exists():
                     _passwords[with_groups, who] = file.read_text().strip()
     open_second_account()
-    keep(DESK)
+    keep(DESK, leave=OF_GROUPS)
     empty()
 
 
-def keep(name: str) -> None:
-    """Keep every row that is there now under that name."""
+def keep(name: str, leave: tuple[str, ...] = ()) -> None:
+    """Keep every row that is there now under that name, but those of the tables to leave."""
     with connection.cursor() as cursor:
-        tables = set(connection.introspection.table_names(cursor)) - NOT_SEEDED
+        tables = set(connection.introspection.table_names(cursor)) - NOT_EMPTIED - set(leave)
         cursor.execute(KEEP.format(schema=name, tables=" ".join(sorted(tables))))
 
 
@@ -111,6 +118,12 @@ def empty(leave: tuple[str, ...] = ()) -> None:
         tables = set(connection.introspection.django_table_names(only_existing=True)) - set(leave)
         for statement in connection.ops.sql_flush(None, sorted(tables)):  # type: ignore[arg-type]
             cursor.execute(statement)
+
+
+def groups_again() -> None:
+    """The groups as the migrations made them."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {GROUPS}.again()")
 
 
 def seed_again(test_settings: Any) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -24,10 +23,9 @@ from orders.entry.limits.rules import rules_cache
 from orders.entry.place import place_order
 from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.models import Order, Source
-from tests.groups import GROUPS_AGAIN
 from tests.seeded import ACCOUNT as ACCOUNT
 from tests.seeded import OTHER as OTHER
-from tests.seeded import desk_again
+from tests.seeded import desk_again, groups_again
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +40,7 @@ def fresh_tokens() -> Iterator[None]:
 @pytest.fixture
 def groups(db: None) -> None:
     """The desk's groups as the migrations made them; the flush before the first test took them away."""
-    with connection.cursor() as cursor:
-        cursor.execute(GROUPS_AGAIN)
+    groups_again()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
@@ -41,7 +40,7 @@ from orders.models.controls.use_mark import UseMark
 from orders.models.execution import shares_of
 from orders.reconciliation import comparison, executed
 from orders.store import advisors
-from tests.examples import examples
+from tests.examples import each_taken_back, examples
 from tests.seeded import seed_again
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -112,7 +111,6 @@ class Story:
             except Exception as error:
                 park_message("main", note, error, NOW)
         retry_parked("main", SessionFlags())
-        connection.run_on_commit.clear()  # a test commits nothing: it would grow with each example
         return Order.objects.get(pk=self.order.pk)
 
     def filled(self) -> list[BrokerEvent]:
@@ -156,6 +154,7 @@ def any_order_with_repeats(count: int) -> st.SearchStrategy[list[int]]:
 
 @QUIET
 @given(indices=any_order_with_repeats(14))
+@each_taken_back
 def test_wholes_and_shares_in_any_order_and_twice_end_in_the_same_books(
     desk: User, indices: list[int]
 ) -> None:
@@ -171,6 +170,7 @@ def test_wholes_and_shares_in_any_order_and_twice_end_in_the_same_books(
 
 @QUIET
 @given(indices=any_order_with_repeats(16))
+@each_taken_back
 def test_a_bust_of_whole_and_shares_takes_back_both_once(desk: User, indices: list[int]) -> None:
     story = Story(desk)
     busts = [story.execution(f"{n:02}.02", a, 0) for n, a in ((4, MASTER), (5, ONE), (6, TWO))]
@@ -207,6 +207,7 @@ def restated(story: Story, versions: Versions) -> list[BrokerEvent]:
 
 @examples(20, QUIET)
 @given(versions=VERSIONS, data=st.data())
+@each_taken_back
 def test_corrections_of_one_share_or_one_whole_leave_true_books_in_any_order(
     desk: User, versions: Versions, data: st.DataObject
 ) -> None:

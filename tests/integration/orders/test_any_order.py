@@ -38,7 +38,7 @@ from orders.models import Alert, AlertKind, Cause, CommandKind, Order, RequestSt
 from orders.reconciliation.comparison import differs
 from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
-from tests.examples import examples
+from tests.examples import each_taken_back, examples
 from tests.seeded import seed_again
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -135,6 +135,7 @@ def any_order_with_repeats(count: int) -> st.SearchStrategy[list[int]]:
 
 @QUIET
 @given(indices=any_order_with_repeats(7))
+@each_taken_back
 def test_a_filled_order_ends_completed(desk: User, indices: list[int]) -> None:
     story = Story(desk)
     history: list[BrokerEvent] = [
@@ -152,6 +153,7 @@ def test_a_filled_order_ends_completed(desk: User, indices: list[int]) -> None:
 
 @QUIET
 @given(indices=any_order_with_repeats(7))
+@each_taken_back
 def test_what_is_told_again_after_it_was_forgotten_changes_nothing(desk: User, indices: list[int]) -> None:
     story = Story(desk)
     history: list[BrokerEvent] = [
@@ -170,6 +172,7 @@ def test_what_is_told_again_after_it_was_forgotten_changes_nothing(desk: User, i
 
 @QUIET
 @given(indices=any_order_with_repeats(6))
+@each_taken_back
 def test_a_canceled_order_keeps_what_was_executed(desk: User, indices: list[int]) -> None:
     story = Story(desk)
     history: list[BrokerEvent] = [
@@ -186,6 +189,7 @@ def test_a_canceled_order_keeps_what_was_executed(desk: User, indices: list[int]
 
 @QUIET
 @given(indices=any_order_with_repeats(3))
+@each_taken_back
 def test_a_rejected_order_is_rejected_whichever_word_comes_first(desk: User, indices: list[int]) -> None:
     story = Story(desk)
     history: list[BrokerEvent] = [
@@ -199,6 +203,7 @@ def test_a_rejected_order_is_rejected_whichever_word_comes_first(desk: User, ind
 
 @QUIET
 @given(indices=any_order_with_repeats(6))
+@each_taken_back
 def test_a_correction_replaces_the_version_before_it(desk: User, indices: list[int]) -> None:
     story = Story(desk)
     history: list[BrokerEvent] = [

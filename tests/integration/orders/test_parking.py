@@ -41,7 +41,7 @@ from orders.models import Alert, AlertKind, Execution, Order, ReconciliationRun,
 from orders.reconciliation import positions
 from orders.reconciliation.snapshots import apply_snapshot
 from orders.session.applier import SessionApplier
-from tests.examples import examples
+from tests.examples import each_taken_back, examples
 from tests.integration.orders.test_any_order import AAPL, Story, desk
 
 __all__ = ["desk"]
@@ -88,6 +88,7 @@ def take(*orders: OrderReport, flags: SessionFlags | None = None, **facts: Any) 
 # --- parking cannot fail -----------------------------------------------------------------------------
 @MANY
 @given(text=ANY_TEXT, key=ANY_TEXT, raw=ANY_TEXT, number=ANY_NUMBER)
+@each_taken_back
 def test_a_message_of_any_text_number_and_key_is_parked(
     desk: User, text: str, key: str, raw: str, number: Decimal
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_message_of_any_text_number_and_key_is_parked(
 
 @MANY
 @given(text=ANY_TEXT, key=ANY_TEXT)
+@each_taken_back
 def test_an_error_of_any_text_is_applied_in_storable_words(desk: User, text: str, key: str) -> None:
     story = Story(desk)
     error = ErrorReport(identity=story.identity, code=399, text=text, meaning=Refusal.WARNING)
@@ -178,6 +180,7 @@ def shown(bad: Sequence[bool]) -> list[OrderReport]:
 
 @MANY
 @given(bad=st.lists(st.booleans(), max_size=12))
+@each_taken_back
 def test_exactly_the_bad_rows_are_parked_and_all_others_applied(desk: User, bad: list[bool]) -> None:
     rows = shown(bad)
     run = take(*rows)
