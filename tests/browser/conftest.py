@@ -20,6 +20,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
 #: Only where Prometheus is: no wheel brings it. .ci/run installs it.
 collect_ignore = [] if shutil.which("prometheus") else ["test_monitoring.py"]
 #: Where alerts could go: nobody listens there, and its last part is a secret.
@@ -43,13 +44,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or whichever playwright brought along.
+    """Debian's Chromium, the lighter shell first, or whichever playwright brought along.
 
     Not for longer than a module: while it is open an event loop counts as running in this thread, and
     Django refuses its database to every other test of the process.
     """
     with sync_playwright() as playwright:
-        found = shutil.which("chromium") or shutil.which("chromium-browser")
+        found = next(filter(None, map(shutil.which, BROWSERS)), None)
         with playwright.chromium.launch(executable_path=found, args=FLAGS) as chromium:
             yield chromium
 
