@@ -29,7 +29,7 @@ def test_many_examples_of_every_operation_find_nothing(
 
 
 #: Seconds for each kind of token.
-SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "20"))
+SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "12"))
 
 
 @pytest.mark.parametrize("scope", Scope.values)
