@@ -13,11 +13,15 @@ from tests.pages import every_url
 from tradedesk.stack.system import System
 
 SERIOUS = ("serious", "critical")
+#: A script hears of a new size with the next frame.
+DRAWN = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def serious(page: Page) -> list[str]:
-    """What axe calls serious or critical: rule and first place."""
+    """What axe calls serious or critical once the page is drawn: rule and first place."""
+    page.wait_for_load_state()
+    page.evaluate(DRAWN)
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     bad = [each for each in found if each["impact"] in SERIOUS]
     return [f"{each['id']}: {each['nodes'][0]['target']} {each['nodes'][0]['html'][:120]}" for each in bad]
