@@ -14,7 +14,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from orders.notify import redis_client
 from tests.plugin import is_copy
-from tests.seeded import keep_groups, keep_seeded
+from tests.seeded import NOT_EMPTIED, keep_groups, keep_seeded
 from tradedesk.stack.template import MIGRATED
 
 
@@ -25,8 +25,6 @@ def django_db_modify_db_settings(pytestconfig: pytest.Config, django_db_modify_d
         connection.settings_dict["TEST"]["TEMPLATE"] = MIGRATED
 
 
-#: What migrations made and no test changes.
-KEPT = {"django_content_type", "auth_permission"}
 #: Most tables are empty after a test: a look at each costs less than the files that TRUNCATE makes anew.
 EMPTIED = """
     DO $$
@@ -44,7 +42,7 @@ EMPTIED = """
 
 def emptied(self: DatabaseOperations, style: Any, tables: Sequence[str], **wanted: Any) -> list[str]:
     """The statement that empties the tables behind a test that committed; numbers go on."""
-    return [EMPTIED.format(tables=" ".join(sorted(set(tables) - KEPT)))]
+    return [EMPTIED.format(tables=" ".join(sorted(set(tables) - NOT_EMPTIED)))]
 
 
 @pytest.fixture(scope="session", autouse=True)

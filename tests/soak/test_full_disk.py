@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.soak.sickness import Measure, light_flow, readyz, trades_again
+from tradedesk.chaos.kills import Flow
 from tradedesk.chaos.up import Up
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.servers.postgres import ROLE
@@ -61,9 +62,9 @@ def doctor(up: Up) -> str:
 
 
 def fill(disk: Path) -> Path:
-    """A file that takes all the room there is."""
+    """A file that takes all the room there is, also what has become free since it was made."""
     filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
+    with filler.open("ab", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(4096))
@@ -90,7 +91,7 @@ def test_a_full_disk_for_logs_costs_no_order(data: Path, record_property: Measur
 def test_a_full_disk_of_postgresql_takes_no_order_says_so_and_heals(
     small: Path, record_property: Measure
 ) -> None:
-    with Up(small) as up, light_flow(up, up.api, "full-database"):
+    with Up(small) as up, light_flow(up, up.api, "full-database") as flow:
         filler = fill(small)
         try:
             eventually(lambda: FULL in readyz(up.urls.http), limit=120)
@@ -101,6 +102,7 @@ def test_a_full_disk_of_postgresql_takes_no_order_says_so_and_heals(
             assert "0% of the disk" in told
             assert FULL in told or ENDED in told
             eventually(lambda: ends_with_a_full_log(up), limit=120)
+            eventually(lambda: fill(small) and takes_none(flow), limit=120)
         finally:
             filler.unlink()
         trades_again(up.api, record_property)
@@ -111,6 +113,13 @@ def refusal(up: Up) -> dict[str, Any]:
     """What an order is answered that is not taken."""
     answer = up.api.place("MSFT", max_age="3600")
     return {} if answer.is_success else dict(answer.json())
+
+
+def takes_none(flow: Flow) -> bool:
+    """Whether no order is taken for some seconds. A server that lived on has room in its pages for a few."""
+    taken = len(flow.taken)
+    time.sleep(3)
+    return len(flow.taken) == taken
 
 
 def ends_with_a_full_log(up: Up) -> bool:

@@ -41,6 +41,7 @@ from orders.models.execution import shares_of
 from orders.reconciliation import comparison, executed
 from orders.store import advisors
 from tests.examples import each_taken_back, examples
+from tests.integration.orders.test_any_order import any_order_with_repeats
 from tests.seeded import seed_again
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -145,11 +146,6 @@ def differences(story: Story) -> list[comparison.Finding]:
     )
     found = comparison.combinations("main", snapshot)
     return [one for one in found if one.order_id == story.order.id]
-
-
-def any_order_with_repeats(count: int) -> st.SearchStrategy[list[int]]:
-    repeats = st.lists(st.integers(0, count - 1), max_size=count)
-    return repeats.flatmap(lambda extra: st.permutations([*range(count), *extra]))
 
 
 @QUIET
